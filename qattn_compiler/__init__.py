@@ -1,0 +1,1 @@
+"""Compile attention expressions to verified circuits."""

@@ -1,0 +1,2 @@
+if __name__ != "qattn_compiler.targets":
+    raise ImportError(f"import qattn_compiler.targets, not {__name__}: this folder is mapped into the package")
