@@ -1,1 +1,1 @@
-
+"""The circuit IR: gate table, columns, affine angles, kernels, statistics, text form."""

@@ -1,0 +1,131 @@
+"""Device: what a machine can do, as plain data that passes read.
+
+Qubits are numbered 0 .. n-1 in the order of `qubits`; `edges` are pairs of those numbers. What is not known is NaN
+(error rates) or absent (durations), never invented.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qattn_compiler.circuit.gates import GATES, NUM_QUBITS, OPAQUE
+from qattn_compiler.circuit.table import Circuit
+from qattn_compiler.errors import TargetError
+
+
+@dataclass(frozen=True, eq=False)
+class Device:
+    """A machine: qubits, coupling graph, native gates, durations, error rates.
+
+    Attributes:
+        name: the name that users say, such as "google.willow".
+        qubits: labels in index order.
+        edges: shape (edges, 2), int32, each with first < second, sorted, no duplicates.
+        native: names of the gates (of the gate table) that the machine runs.
+        durations: nanoseconds by gate name; "measure" and "reset" included where known.
+        edge_error: shape (edges,): error probability (average gate infidelity scale is not mixed in: these are
+            Pauli error rates) of the native two-qubit gate; NaN where unknown.
+        qubit_error: shape (qubits,): Pauli error of a single-qubit gate; NaN where unknown.
+        readout_error: shape (qubits, 2): P(read 1 | 0), P(read 0 | 1); NaN where unknown.
+        t1: shape (qubits,): nanoseconds; NaN where unknown.
+        source: where the numbers come from, with a date.
+    """
+
+    name: str
+    qubits: tuple[Hashable, ...]
+    edges: NDArray[np.int32]
+    native: frozenset[str]
+    durations: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    edge_error: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    qubit_error: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    readout_error: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 2)))
+    t1: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        edges = np.asarray(self.edges, dtype=np.int32).reshape(-1, 2)
+        if len(edges) and (edges.min() < 0 or edges.max() >= len(self.qubits)):
+            raise TargetError(f"{self.name}: an edge names a qubit that is not there")
+        if (edges[:, 0] >= edges[:, 1]).any():
+            raise TargetError(f"{self.name}: edges must be given as (smaller, larger) index")
+        unknown = self.native - {g.name for g in GATES}
+        if unknown:
+            raise TargetError(f"{self.name}: unknown native gates {sorted(unknown)}")
+        sizes = {"edge_error": (len(edges),), "qubit_error": (self.num_qubits,)}
+        sizes |= {"readout_error": (self.num_qubits, 2), "t1": (self.num_qubits,)}
+        object.__setattr__(self, "edges", edges)
+        for name, shape in sizes.items():
+            value = np.asarray(getattr(self, name), dtype=np.float64)
+            value = np.full(shape, np.nan) if value.size == 0 else value
+            if value.shape != shape:
+                raise TargetError(f"{self.name}: {name} has shape {value.shape}, expected {shape}")
+            object.__setattr__(self, name, value)
+
+    @property
+    def num_qubits(self) -> int:
+        """How many qubits the machine has."""
+        return len(self.qubits)
+
+    @cached_property
+    def graph(self) -> Any:
+        """The coupling graph, a `networkx.Graph` over qubit indices with the label as node attribute."""
+        import networkx as nx
+
+        graph = nx.Graph(name=self.name)
+        graph.add_nodes_from((i, {"label": q}) for i, q in enumerate(self.qubits))
+        graph.add_edges_from(self.edges.tolist())
+        return graph
+
+    @cached_property
+    def distance(self) -> NDArray[np.int32]:
+        """Shape (n, n): hops between qubits; n where there is no path."""
+        from scipy.sparse import csr_array
+        from scipy.sparse.csgraph import shortest_path
+
+        n = self.num_qubits
+        ones = np.ones(len(self.edges))
+        matrix = csr_array((ones, (self.edges[:, 0], self.edges[:, 1])), shape=(n, n))
+        hops = shortest_path(matrix, directed=False, unweighted=True)
+        return np.where(np.isfinite(hops), hops, n).astype(np.int32)
+
+    @cached_property
+    def adjacency(self) -> NDArray[np.bool_]:
+        """Shape (n, n): whether two qubits are neighbours."""
+        out = np.zeros((self.num_qubits, self.num_qubits), dtype=bool)
+        out[self.edges[:, 0], self.edges[:, 1]] = True
+        return out | out.T
+
+    @cached_property
+    def edge_index(self) -> dict[tuple[int, int], int]:
+        """(smaller, larger) -> row of `edges`."""
+        return {(a, b): i for i, (a, b) in enumerate(self.edges.tolist())}
+
+    def check(self, circuit: Circuit) -> None:
+        """Raise unless the circuit runs on this machine as it stands: qubits are the device's own in index
+        order, gates native, two-qubit gates on edges.
+
+        Raises:
+            TargetError: names the row, the gate and its qubits, and what the machine has instead.
+        """
+        if circuit.qubits != self.qubits:
+            raise TargetError(f"{self.name}: the circuit's qubits are not the machine's")
+        native = np.array([g.num_qubits == 0 or g.name in self.native for g in GATES])
+        for row in np.flatnonzero(~native[circuit.op] | (circuit.op == OPAQUE)):
+            raise TargetError(self._gate_message(circuit, int(row)))
+        pairs = circuit.operands[NUM_QUBITS[circuit.op] == 2]
+        bad = ~self.adjacency[pairs[:, 0], pairs[:, 1]]
+        if bad.any():
+            a, b = pairs[bad][0]
+            raise TargetError(f"{self.name}: {self.qubits[a]} and {self.qubits[b]} are not coupled")
+
+    def _gate_message(self, circuit: Circuit, row: int) -> str:
+        extra = circuit.extras[circuit.extra[row]] if circuit.extra[row] >= 0 else None
+        what = GATES[circuit.op[row]].name if extra is None or extra.payload is None else str(extra.payload)
+        return f"{self.name} does not run {what} (row {row}); its gates are {', '.join(sorted(self.native))}"
