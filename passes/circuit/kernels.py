@@ -1,0 +1,795 @@
+"""Hot loops of placement and routing: arrays in, arrays out.
+
+`Dag`, `Chip` and `_State` are named bundles of arrays (Numba passes them as plain tuples).
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+I32 = NDArray[np.int32]
+I64 = NDArray[np.int64]
+F64 = NDArray[np.float64]
+U64 = NDArray[np.uint64]
+
+LOOKAHEAD: Final = 0
+AHEAD_WEIGHT: Final = 1
+FRONT_SCALED: Final = 2
+DECAY: Final = 3
+ABSORB: Final = 4
+PATIENCE: Final = 5
+NUM_KNOBS: Final = 6
+"""Columns of a row of knobs: size and weight of the extended set, whether the front's distance is divided by its size,
+decay for each SWAP of a qubit, reward of a SWAP that joins the last gate of its pair, SWAPs without progress."""
+
+SWAPS: Final = 0
+COST: Final = 1
+DEPTH: Final = 2
+ERROR: Final = 3
+"""Entries of the score of one routing pass."""
+
+_HEAD: Final = 0
+_TAIL: Final = 1
+_FRONT: Final = 2
+_AHEAD: Final = 3
+_SWAPS: Final = 4
+_COST: Final = 5
+_EVENTS: Final = 6
+_STALE: Final = 7
+
+_DECAY_RESET = 5
+
+
+class Dag(NamedTuple):
+    """The rows that matter to routing, and which must wait for which.
+
+    Attributes:
+        first, second: shape (gates,): logical qubits; -1 for a row that needs no coupling (a wide measurement).
+        weight: shape (gates,): native two-qubit gates that the row costs by itself, 1..3.
+        start, after: successors of gate g are `after[start[g]:start[g + 1]]`.
+        waits: shape (gates,): how many entries of `after` name the gate.
+    """
+
+    first: I32
+    second: I32
+    weight: I32
+    start: I32
+    after: I32
+    waits: I32
+
+
+class Chip(NamedTuple):
+    """The coupling graph.
+
+    Attributes:
+        neighbours: shape (n, largest degree), -1 fills up.
+        distance: shape (n, n): hops; n where there is no path.
+        error: shape (n, n): minus log fidelity of one native gate on that edge.
+    """
+
+    neighbours: I32
+    distance: I32
+    error: F64
+
+
+class _State(NamedTuple):
+    place: I32
+    holder: I32
+    waiting: I32
+    queue: I32
+    front: I32
+    front_at: I32
+    ahead: I32
+    ahead_head: I32
+    ahead_next: I32
+    ahead_mate: I32
+    partner: I32
+    block: I32
+    level: I64
+    decay: F64
+    count: I64
+    error: F64
+
+
+@numba.njit(cache=True, nogil=True)
+def _random(state: U64) -> np.uint64:
+    """xorshift64*: our own generator, so that results do not depend on Numba's."""
+    x = state[0]
+    x ^= x >> np.uint64(12)
+    x ^= x << np.uint64(25)
+    x ^= x >> np.uint64(27)
+    state[0] = x
+    return x * np.uint64(2685821657736338717)
+
+
+@numba.njit(cache=True, nogil=True)
+def _below(state: U64, n: int) -> int:
+    return np.int64(_random(state) >> np.uint64(33)) % n
+
+
+@numba.njit(cache=True, nogil=True)
+def _seeded(seed: int) -> U64:
+    state = np.empty(1, dtype=np.uint64)
+    state[0] = np.uint64(seed) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(0x1234567)
+    if state[0] == np.uint64(0):
+        state[0] = np.uint64(1)
+    for _ in range(4):
+        _random(state)
+    return state
+
+
+@numba.njit(cache=True, nogil=True)
+def _new_state(dag: Dag, chip: Chip, place: I32, knobs: F64) -> _State:
+    gates, n, logical = len(dag.first), len(chip.neighbours), len(place)
+    size = int(knobs[LOOKAHEAD])
+    holder = np.full(n, -1, np.int32)
+    for q in range(logical):
+        holder[place[q]] = q
+    return _State(
+        place.copy(),
+        holder,
+        dag.waits.copy(),
+        np.empty(2 * gates + 1, np.int32),
+        np.empty(n, np.int32),
+        np.full(logical, -1, np.int32),
+        np.empty(size + 1, np.int32),
+        np.full(logical, -1, np.int32),
+        np.empty(2 * size + 2, np.int32),
+        np.empty(2 * size + 2, np.int32),
+        np.full(n, -1, np.int32),
+        np.zeros(n, np.int32),
+        np.zeros(n, np.int64),
+        np.ones(n, np.float64),
+        np.zeros(8, np.int64),
+        np.zeros(1, np.float64),
+    )
+
+
+@numba.njit(cache=True, nogil=True)
+def _spend(chip: Chip, s: _State, p: int, q: int, cost: int, block: int) -> None:
+    """Account for `cost` native gates on the edge (p, q), whose block is worth `block` afterwards."""
+    s.partner[p] = q
+    s.partner[q] = p
+    s.block[p] = block
+    s.block[q] = block
+    level = max(s.level[p], s.level[q]) + cost
+    s.level[p] = level
+    s.level[q] = level
+    s.count[_COST] += cost
+    s.error[0] += cost * chip.error[p, q]
+
+
+@numba.njit(cache=True, nogil=True)
+def _joined(s: _State, p: int, q: int) -> int:
+    """What the running block on (p, q) is worth: 0 if something else came between."""
+    if s.partner[p] == q and s.partner[q] == p:
+        return s.block[p]
+    return 0
+
+
+@numba.njit(cache=True, nogil=True)
+def _swap_cost(block: int) -> int:
+    """Native gates that a SWAP adds to a block worth that many: CZ and SWAP together are an iSWAP, two gates."""
+    if block == 0:
+        return 3
+    return 0 if block == 3 else 1
+
+
+@numba.njit(cache=True, nogil=True)
+def _drain(dag: Dag, chip: Chip, s: _State, events: I32) -> bool:
+    """Execute every gate that can be; the rest of the queue goes to the front layer."""
+    progress = False
+    while s.count[_HEAD] < s.count[_TAIL]:
+        g = s.queue[s.count[_HEAD]]
+        s.count[_HEAD] += 1
+        a, b = dag.first[g], dag.second[g]
+        if a >= 0:
+            p, q = s.place[a], s.place[b]
+            if chip.distance[p, q] != 1:
+                s.front[s.count[_FRONT]] = g
+                s.count[_FRONT] += 1
+                s.front_at[a] = g
+                s.front_at[b] = g
+                continue
+            block = _joined(s, p, q)
+            worth = min(3, block + dag.weight[g])
+            _spend(chip, s, p, q, worth - block, worth)
+        progress = True
+        if len(events) > 0:
+            events[s.count[_EVENTS], 0] = g
+            s.count[_EVENTS] += 1
+        for k in range(dag.start[g], dag.start[g + 1]):
+            t = dag.after[k]
+            s.waiting[t] -= 1
+            if s.waiting[t] == 0:
+                s.queue[s.count[_TAIL]] = t
+                s.count[_TAIL] += 1
+    return progress
+
+
+@numba.njit(cache=True, nogil=True)
+def _leave_front(dag: Dag, s: _State, g: int) -> None:
+    for i in range(s.count[_FRONT]):
+        if s.front[i] == g:
+            s.count[_FRONT] -= 1
+            s.front[i] = s.front[s.count[_FRONT]]
+            break
+    s.front_at[dag.first[g]] = -1
+    s.front_at[dag.second[g]] = -1
+    s.queue[s.count[_TAIL]] = g
+    s.count[_TAIL] += 1
+
+
+@numba.njit(cache=True, nogil=True)
+def _look_ahead(dag: Dag, s: _State, size: int, scratch: I32) -> None:
+    """The next `size` two-qubit gates behind the front layer, with a list of mates for each qubit."""
+    for i in range(s.count[_AHEAD]):
+        s.ahead_head[dag.first[s.ahead[i]]] = -1
+        s.ahead_head[dag.second[s.ahead[i]]] = -1
+    found, head, tail = 0, 0, 0
+    for i in range(s.count[_FRONT]):
+        scratch[tail] = s.front[i]
+        tail += 1
+    taken = 0
+    # `waiting` is lowered as if the gates had run, and put back below: scratch's upper end remembers where.
+    limit = len(scratch)
+    while head < tail and found < size:
+        g = scratch[head]
+        head += 1
+        for k in range(dag.start[g], dag.start[g + 1]):
+            if tail + taken + 1 >= limit:
+                break
+            t = dag.after[k]
+            s.waiting[t] -= 1
+            taken += 1
+            scratch[limit - taken] = t
+            if s.waiting[t] != 0:
+                continue
+            scratch[tail] = t
+            tail += 1
+            if dag.first[t] >= 0 and found < size:
+                s.ahead[found] = t
+                found += 1
+    for i in range(taken):
+        s.waiting[scratch[limit - 1 - i]] += 1
+    s.count[_AHEAD] = found
+    for i in range(found):
+        a, b = dag.first[s.ahead[i]], dag.second[s.ahead[i]]
+        s.ahead_mate[2 * i] = b
+        s.ahead_next[2 * i] = s.ahead_head[a]
+        s.ahead_head[a] = 2 * i
+        s.ahead_mate[2 * i + 1] = a
+        s.ahead_next[2 * i + 1] = s.ahead_head[b]
+        s.ahead_head[b] = 2 * i + 1
+
+
+@numba.njit(cache=True, nogil=True)
+def _gains(dag: Dag, chip: Chip, s: _State, p: int, q: int) -> tuple[int, int]:
+    """Change of the distances of the front layer and of the extended set if what is on p moved to q."""
+    near, far = 0, 0
+    x = s.holder[p]
+    if x < 0:
+        return near, far
+    d = chip.distance
+    g = s.front_at[x]
+    if g >= 0:
+        r = s.place[dag.first[g] + dag.second[g] - x]
+        if r != q:
+            near += d[q, r] - d[p, r]
+    k = s.ahead_head[x]
+    while k >= 0:
+        r = s.place[s.ahead_mate[k]]
+        if r != q:
+            far += d[q, r] - d[p, r]
+        k = s.ahead_next[k]
+    return near, far
+
+
+@numba.njit(cache=True, nogil=True)
+def _totals(dag: Dag, chip: Chip, s: _State) -> tuple[int, int]:
+    near, far = 0, 0
+    for i in range(s.count[_FRONT]):
+        g = s.front[i]
+        near += chip.distance[s.place[dag.first[g]], s.place[dag.second[g]]]
+    for i in range(s.count[_AHEAD]):
+        g = s.ahead[i]
+        far += chip.distance[s.place[dag.first[g]], s.place[dag.second[g]]]
+    return near, far
+
+
+@numba.njit(cache=True, nogil=True)
+def _pick_swap(dag: Dag, chip: Chip, s: _State, knobs: F64, rng: U64) -> tuple[int, int]:
+    """The SWAP of least score among those that touch the front layer; ties are broken at random."""
+    near_total, far_total = _totals(dag, chip, s)
+    near_scale = 1.0 / s.count[_FRONT] if knobs[FRONT_SCALED] > 0 else 1.0
+    far_scale = knobs[AHEAD_WEIGHT] / max(1, s.count[_AHEAD])
+    reward = knobs[ABSORB] * near_scale / 3.0
+    best, best_p, best_q, ties = np.inf, -1, -1, 0
+    for i in range(s.count[_FRONT]):
+        g = s.front[i]
+        for side in range(2):
+            p = s.place[dag.first[g] if side == 0 else dag.second[g]]
+            for k in range(chip.neighbours.shape[1]):
+                q = chip.neighbours[p, k]
+                if q < 0:
+                    break
+                y = s.holder[q]
+                if y >= 0 and s.front_at[y] >= 0 and q < p:
+                    continue
+                near, far = _gains(dag, chip, s, p, q)
+                near_back, far_back = _gains(dag, chip, s, q, p)
+                score = (near_total + near + near_back) * near_scale
+                score += (far_total + far + far_back) * far_scale
+                score *= max(s.decay[p], s.decay[q])
+                if reward > 0:
+                    score -= reward * (3 - _swap_cost(_joined(s, p, q)))
+                if score < best - 1e-9:
+                    best, best_p, best_q, ties = score, p, q, 1
+                elif score < best + 1e-9:
+                    ties += 1
+                    if _below(rng, ties) == 0:
+                        best_p, best_q = p, q
+    return best_p, best_q
+
+
+@numba.njit(cache=True, nogil=True)
+def _apply_swap(dag: Dag, chip: Chip, s: _State, p: int, q: int, events: I32) -> None:
+    """Exchange what p and q hold; front gates that became neighbours go back to the queue."""
+    block = _joined(s, p, q)
+    _spend(chip, s, p, q, _swap_cost(block), 2 if block == 1 else 3)
+    s.count[_SWAPS] += 1
+    if len(events) > 0:
+        events[s.count[_EVENTS], 0] = -1 - p
+        events[s.count[_EVENTS], 1] = q
+        s.count[_EVENTS] += 1
+    x, y = s.holder[p], s.holder[q]
+    s.holder[p], s.holder[q] = y, x
+    if x >= 0:
+        s.place[x] = q
+    if y >= 0:
+        s.place[y] = p
+    for z in (x, y):
+        if z < 0:
+            continue
+        g = s.front_at[z]
+        if g >= 0 and chip.distance[s.place[dag.first[g]], s.place[dag.second[g]]] == 1:
+            _leave_front(dag, s, g)
+
+
+@numba.njit(cache=True, nogil=True)
+def _release(dag: Dag, chip: Chip, s: _State, events: I32) -> None:
+    """Bring the closest pair of the front layer together along a shortest path: progress for sure."""
+    best = s.front[0]
+    for i in range(s.count[_FRONT]):
+        g = s.front[i]
+        d = chip.distance[s.place[dag.first[g]], s.place[dag.second[g]]]
+        d_best = chip.distance[s.place[dag.first[best]], s.place[dag.second[best]]]
+        if d < d_best or (d == d_best and g < best):
+            best = g
+    while True:
+        p, r = s.place[dag.first[best]], s.place[dag.second[best]]
+        if chip.distance[p, r] <= 1:
+            return
+        for k in range(chip.neighbours.shape[1]):
+            q = chip.neighbours[p, k]
+            if chip.distance[q, r] == chip.distance[p, r] - 1:
+                _apply_swap(dag, chip, s, p, q, events)
+                break
+
+
+@numba.njit(cache=True, nogil=True)
+def route_pass(dag: Dag, chip: Chip, place: I32, knobs: F64, seed: int, events: I32) -> tuple[I32, F64]:
+    """Route once: SABRE (Li, Ding, Xie 2019, arXiv:1809.02573) with the relative scores and the release valve of
+    LightSABRE (arXiv:2409.08368).
+
+    At most PATIENCE SWAPs pass without a gate; then `_release` executes one with fewer SWAPs than the chip's
+    diameter. So there are no more than gates * (PATIENCE + diameter) steps.
+
+    Args:
+        dag: what to route.
+        chip: where; each pair of a gate in one component.
+        place: shape (logical,): the layout to start from.
+        knobs: shape (NUM_KNOBS,).
+        seed: of the tie breaks.
+        events: shape (gates + swaps, 2) to be filled with (gate, -) or (-1 - p, q) for a SWAP of p and q; or of
+            shape (0, 2): nothing is recorded.
+
+    Returns:
+        the layout at the end, and (swaps, native gates with SWAPs joined to their blocks, depth in native gates,
+        minus log fidelity).
+    """
+    s = _new_state(dag, chip, place, knobs)
+    rng = _seeded(seed)
+    size = int(knobs[LOOKAHEAD])
+    scratch = np.empty(len(chip.neighbours) + 8 * size + 16, np.int32)
+    for g in range(len(dag.first)):
+        if s.waiting[g] == 0:
+            s.queue[s.count[_TAIL]] = g
+            s.count[_TAIL] += 1
+    _drain(dag, chip, s, events)
+    _look_ahead(dag, s, size, scratch)
+    while s.count[_FRONT] > 0:
+        if s.count[_STALE] >= knobs[PATIENCE]:
+            _release(dag, chip, s, events)
+        else:
+            p, q = _pick_swap(dag, chip, s, knobs, rng)
+            _apply_swap(dag, chip, s, p, q, events)
+            s.count[_STALE] += 1
+            s.decay[p] += knobs[DECAY]
+            s.decay[q] += knobs[DECAY]
+            if s.count[_STALE] % _DECAY_RESET == 0:
+                s.decay[:] = 1.0
+        if _drain(dag, chip, s, events):
+            s.count[_STALE] = 0
+            s.decay[:] = 1.0
+            _look_ahead(dag, s, size, scratch)
+    score = np.empty(4, np.float64)
+    score[SWAPS] = s.count[_SWAPS]
+    score[COST] = s.count[_COST]
+    score[DEPTH] = s.level.max() if len(s.level) else 0
+    score[ERROR] = s.error[0]
+    return s.place, score
+
+
+@numba.njit(cache=True, nogil=True)
+def search(
+    dag: Dag, back: Dag, chip: Chip, starts: I32, knobs: F64, rounds: int, seed: int, price: F64
+) -> tuple[I32, I64, F64]:
+    """Bidirectional layout search from many starts: each round routes forward (a candidate) and back (the next layout).
+
+    Args:
+        dag, back: the circuit and its reverse.
+        chip: where.
+        starts: shape (trials, logical): layouts.
+        knobs: shape (sets, NUM_KNOBS): trial t uses set t mod sets.
+        rounds: forward passes for each start.
+        seed: of all tie breaks.
+        price: shape (4,): weights of the entries of a score; the least total is best.
+
+    Returns:
+        for each trial its best layout (trials, logical), (trials, 2) its knob set and seed, and its total (trials,).
+    """
+    trials, logical = starts.shape
+    best = starts.copy()
+    how = np.zeros((trials, 2), np.int64)
+    total = np.full(trials, np.inf)
+    nothing = np.empty((0, 2), np.int32)
+    for t in range(trials):
+        place = starts[t].copy()
+        k = t % len(knobs)
+        for r in range(rounds):
+            trial_seed = seed * 1000003 + t * 101 + r
+            end, score = route_pass(dag, chip, place, knobs[k], trial_seed, nothing)
+            value = (score * price).sum()
+            if value < total[t]:
+                total[t] = value
+                best[t] = place
+                how[t, 0] = k
+                how[t, 1] = trial_seed
+            if r + 1 < rounds:
+                place, score = route_pass(back, chip, end, knobs[k], trial_seed + 50, nothing)
+    return best, how, total
+
+
+@numba.njit(cache=True, nogil=True)
+def improve(
+    dag: Dag, chip: Chip, place: I32, how: I64, total: float, knobs: F64, steps: int, seed: int, price: F64
+) -> tuple[I32, I64, float]:
+    """Local search over layouts: move one busy qubit to a neighbouring place (or keep the layout and change the tie
+    breaks), route, keep what is not worse.
+
+    Args:
+        place, how, total: where to start, as `search` gives it.
+        steps: how many layouts to try.
+        dag, chip, knobs, seed, price: as in `search`.
+
+    Returns:
+        the best layout, (knob set, seed), and its total.
+    """
+    nothing = np.empty((0, 2), np.int32)
+    rng = _seeded(seed + 77)
+    logical, n = len(place), len(chip.neighbours)
+    current, current_total = place.copy(), total
+    best, best_how, best_total = place.copy(), how.copy(), total
+    gates = len(dag.first)
+    holder = np.full(n, -1, np.int32)
+    for step in range(steps):
+        trial = current.copy()
+        holder[:] = -1
+        for q in range(logical):
+            holder[trial[q]] = q
+        for _ in range(_below(rng, 3)):
+            g = _below(rng, gates)
+            x = dag.first[g] if _below(rng, 2) == 0 else dag.second[g]
+            if x < 0:
+                continue
+            degree = 0
+            while degree < chip.neighbours.shape[1] and chip.neighbours[trial[x], degree] >= 0:
+                degree += 1
+            if degree == 0:
+                continue
+            p, q = trial[x], chip.neighbours[trial[x], _below(rng, degree)]
+            y = holder[q]
+            trial[x] = q
+            holder[q] = x
+            holder[p] = y
+            if y >= 0:
+                trial[y] = p
+        k = _below(rng, len(knobs))
+        trial_seed = seed * 7919 + step
+        score = route_pass(dag, chip, trial, knobs[k], trial_seed, nothing)[1]
+        value = (score * price).sum()
+        # A step may be a little worse than where we are: the way out of a flat hole.
+        slack = price[COST] * (_below(rng, 100) < 10)
+        if value <= current_total + slack:
+            current, current_total = trial, value
+        if value < best_total:
+            best, best_total = trial.copy(), value
+            best_how[0] = k
+            best_how[1] = trial_seed
+    return best, best_how, best_total
+
+
+@numba.njit(cache=True, nogil=True)
+def grow_layout(
+    pairs: I32, weights: F64, chip: Chip, zone: I32, home: I32, center: int, noise: float, seed: int
+) -> I32:
+    """A layout grown from one qubit: next comes the qubit with the strongest ties to those placed, and goes to the
+    free place that is nearest to them.
+
+    Args:
+        pairs: shape (pairs, 2): logical qubits that interact.
+        weights: shape (pairs,): how much.
+        chip: where.
+        zone: shape (n,): component of each physical qubit.
+        home: shape (logical,): the component that each logical qubit must go to, -1 for any.
+        center: physical qubit to begin with, where it fits.
+        noise: size of the random part of a place's price, in hops.
+        seed: of the noise.
+
+    Returns:
+        shape (logical,): logical -> physical.
+    """
+    logical, n = len(home), len(zone)
+    rng = _seeded(seed)
+    tie = np.zeros((logical, logical))
+    for k in range(len(pairs)):
+        tie[pairs[k, 0], pairs[k, 1]] += weights[k]
+        tie[pairs[k, 1], pairs[k, 0]] += weights[k]
+    load = tie.sum(axis=1)
+    pull = np.zeros(logical)
+    place = np.full(logical, -1, np.int32)
+    free = np.ones(n, np.bool_)
+    for _ in range(logical):
+        x, best = -1, -np.inf
+        for q in range(logical):
+            if place[q] >= 0:
+                continue
+            value = pull[q] * 1e6 + load[q] * (1.0 + noise * _below(rng, 1000) / 1000.0)
+            # Qubits with a home go first: the others take what is left.
+            value -= 1e18 if home[q] < 0 else 0.0
+            if value > best:
+                x, best = q, value
+        spot, least = -1, np.inf
+        for p in range(n):
+            if not free[p] or (home[x] >= 0 and zone[p] != home[x]):
+                continue
+            price = noise * _below(rng, 1000) / 1000.0
+            if pull[x] > 0:
+                for q in range(logical):
+                    if tie[x, q] > 0 and place[q] >= 0:
+                        price += tie[x, q] / pull[x] * chip.distance[p, place[q]]
+            else:
+                price += chip.distance[p, center]
+            # Places with few free neighbours first: they are hard to use later.
+            for k in range(chip.neighbours.shape[1]):
+                r = chip.neighbours[p, k]
+                if r >= 0 and free[r]:
+                    price += 0.02
+            if price < least:
+                spot, least = p, price
+        place[x] = spot
+        free[spot] = False
+        for q in range(logical):
+            pull[q] += tie[x, q]
+    return place
+
+
+@numba.njit(cache=True, nogil=True)
+def long_path(neighbours: I32, allowed: NDArray[np.bool_], length: int, steps: int, seed: int) -> I32:
+    """A simple path of up to `length` qubits: extend an end where a free neighbour is, else turn the path around at a
+    neighbour that is on it (Pósa's rotation).
+
+    Args:
+        neighbours: shape (n, largest degree), -1 fills up.
+        allowed: shape (n,): which qubits may be used.
+        length: stop at this many.
+        steps: rotations to try.
+        seed: of the choices.
+
+    Returns:
+        the longest path found, in order.
+    """
+    n = len(neighbours)
+    rng = _seeded(seed)
+    path = np.empty(n, np.int32)
+    position = np.full(n, -1, np.int32)
+    options = np.empty(neighbours.shape[1], np.int32)
+    usable = np.flatnonzero(allowed)
+    path[0] = usable[_below(rng, len(usable))]
+    position[path[0]] = 0
+    size = 1
+    best = path[:1].copy()
+    for _ in range(steps):
+        if size >= length:
+            break
+        end = path[size - 1]
+        found, fewest = 0, 99
+        for k in range(neighbours.shape[1]):
+            q = neighbours[end, k]
+            if q < 0 or not allowed[q] or position[q] >= 0:
+                continue
+            exits = 0
+            for j in range(neighbours.shape[1]):
+                r = neighbours[q, j]
+                if r >= 0 and allowed[r] and position[r] < 0:
+                    exits += 1
+            if exits < fewest:
+                found, fewest = 0, exits
+            if exits == fewest:
+                options[found] = q
+                found += 1
+        if found:
+            q = options[_below(rng, found)]
+            path[size] = q
+            position[q] = size
+            size += 1
+            if size > len(best):
+                best = path[:size].copy()
+            continue
+        turn = 0
+        for k in range(neighbours.shape[1]):
+            q = neighbours[end, k]
+            if q >= 0 and position[q] >= 0 and position[q] < size - 2:
+                options[turn] = q
+                turn += 1
+        pick = _below(rng, turn + 1)
+        low = 0 if pick == turn else position[options[pick]] + 1
+        path[low:size] = path[low:size][::-1].copy()
+        for i in range(low, size):
+            position[path[i]] = i
+    return best
+
+
+@numba.njit(cache=True, nogil=True)
+def ring(neighbours: I32, allowed: NDArray[np.bool_], length: int, steps: int, seed: int) -> I32:
+    """A simple cycle of exactly `length` qubits, or an empty array: path steps as in `long_path`, until the two ends of
+    a stretch of that length meet.
+
+    Args:
+        neighbours, allowed, length, steps, seed: as in `long_path`.
+
+    Returns:
+        the cycle, in order, or shape (0,).
+    """
+    n = len(neighbours)
+    rng = _seeded(seed)
+    after = np.full(n, -1, np.int32)
+    before = np.full(n, -1, np.int32)
+    usable = np.flatnonzero(allowed)
+    empty = np.empty(0, np.int32)
+    # A square to begin with.
+    size = 0
+    for _ in range(50):
+        a = usable[_below(rng, len(usable))]
+        for i in range(neighbours.shape[1]):
+            for j in range(neighbours.shape[1]):
+                b, d = neighbours[a, i], neighbours[a, j]
+                if b < 0 or d < 0 or b == d or size or not (allowed[b] and allowed[d]):
+                    continue
+                for k in range(neighbours.shape[1]):
+                    c = neighbours[b, k]
+                    if c < 0 or c == a or not allowed[c] or size:
+                        continue
+                    for m in range(neighbours.shape[1]):
+                        if neighbours[c, m] == d:
+                            after[a], after[b], after[c], after[d] = b, c, d, a
+                            before[a], before[b], before[c], before[d] = d, a, b, c
+                            size = 4
+                            break
+        if size:
+            break
+    if size == 0 or length < 4:
+        return empty
+    for _ in range(steps):
+        if size == length:
+            out = np.empty(length, np.int32)
+            at = np.int32(np.flatnonzero(after >= 0)[0])
+            for i in range(length):
+                out[i] = at
+                at = after[at]
+            return out
+        u = usable[_below(rng, len(usable))]
+        if after[u] < 0:
+            continue
+        v = after[u]
+        if size < length:
+            # u - v becomes u - a - b - v; or, at the same size, a corner u - v - w becomes u - a - w.
+            a = neighbours[u, _below(rng, neighbours.shape[1])]
+            if a < 0 or not allowed[a] or after[a] >= 0:
+                continue
+            for k in range(neighbours.shape[1]):
+                b = neighbours[v, k]
+                if b >= 0 and b != a and allowed[b] and after[b] < 0:
+                    meet = False
+                    for m in range(neighbours.shape[1]):
+                        meet |= neighbours[a, m] == b
+                    if meet:
+                        after[u], after[a], after[b] = a, b, v
+                        before[a], before[b], before[v] = u, a, b
+                        size += 2
+                        break
+            if after[a] >= 0:
+                continue
+            w = after[v]
+            for k in range(neighbours.shape[1]):
+                if neighbours[w, k] == a:
+                    after[u], after[a] = a, w
+                    before[a], before[w] = u, a
+                    after[v], before[v] = -1, -1
+                    break
+        if _below(rng, 40) == 0 and size > 4 and after[u] >= 0:
+            # Now and then a bump is flattened, so that growth can begin elsewhere.
+            a = after[u]
+            b = after[a]
+            v = after[b]
+            for k in range(neighbours.shape[1]):
+                if neighbours[u, k] == v:
+                    after[u], before[v] = v, u
+                    after[a], before[a], after[b], before[b] = -1, -1, -1, -1
+                    size -= 2
+                    break
+    return empty
+
+
+@numba.njit(cache=True, nogil=True)
+def follow_layout(place: I32, swaps: I32, wires: I32, operands: I32) -> tuple[I32, I32, I32]:
+    """Physical qubits of every row of a routed circuit.
+
+    Args:
+        place: shape (logical,): the layout before the first row.
+        swaps: shape (rows, 2): the physical pair of an inserted SWAP, -1 on other rows.
+        wires: shape (rows, width): logical wires; numbers beyond the layout (keys) and -1 stay.
+        operands: shape (rows, 2): logical operands, -1 stays.
+
+    Returns:
+        `wires` and `operands` with physical qubits, and the layout after the last row.
+    """
+    logical = len(place)
+    place = place.copy()
+    holder = np.full(max(place.max() if logical else 0, swaps.max() if len(swaps) else 0) + 1, -1, np.int32)
+    for q in range(logical):
+        holder[place[q]] = q
+    wires, operands = wires.copy(), operands.copy()
+    for row in range(len(swaps)):
+        p, q = swaps[row]
+        if p >= 0:
+            x, y = holder[p], holder[q]
+            holder[p], holder[q] = y, x
+            if x >= 0:
+                place[x] = q
+            if y >= 0:
+                place[y] = p
+            operands[row] = swaps[row]
+            continue
+        for k in range(wires.shape[1]):
+            if 0 <= wires[row, k] < logical:
+                wires[row, k] = place[wires[row, k]]
+        for k in range(2):
+            if operands[row, k] >= 0:
+                operands[row, k] = place[operands[row, k]]
+    return wires, operands, place

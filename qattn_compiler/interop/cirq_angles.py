@@ -1,0 +1,93 @@
+"""Cirq's exponents (numbers or sympy expressions, in half turns) to affine angles in radians, and back."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from qattn_compiler.circuit.table import Angle, Builder, Circuit
+from qattn_compiler.errors import CircuitError
+
+if TYPE_CHECKING:
+    import sympy
+
+
+def scaled(builder: Builder, value: Any, factor: float) -> Angle:
+    """`factor * value` as an affine angle; what is not affine becomes a derived parameter.
+
+    Raises:
+        CircuitError: the value is complex or not finite.
+    """
+    if isinstance(value, (int, float)) or not hasattr(value, "free_symbols"):
+        return _finite(value) * factor
+    terms = _affine_terms(builder, value)
+    constant = terms.pop("", 0.0) * factor
+    return (constant, {name: c * factor for name, c in terms.items() if c}) if terms else constant
+
+
+def plus(angle: Angle, constant: float, other: Angle = 0.0) -> Angle:
+    """`angle + constant + other`."""
+    a, terms = angle if isinstance(angle, tuple) else (angle, {})
+    b, more = other if isinstance(other, tuple) else (other, {})
+    if not terms and not more:
+        return a + b + constant
+    names = dict.fromkeys((*terms, *more))
+    return (a + b + constant, {name: terms.get(name, 0.0) + more.get(name, 0.0) for name in names})
+
+
+def times(angle: Angle, factor: float) -> Angle:
+    """`factor * angle`."""
+    if isinstance(angle, tuple):
+        return (angle[0] * factor, {name: c * factor for name, c in angle[1].items()})
+    return angle * factor
+
+
+def _finite(value: Any) -> float:
+    try:
+        number = complex(value)
+    except (TypeError, ValueError) as error:
+        raise CircuitError(f"an angle of a gate is {value!r}; a number or a sympy expression was expected") from error
+    if number.imag or not math.isfinite(number.real):
+        raise CircuitError(f"an angle of a gate is {value}; a finite real number was expected")
+    return number.real
+
+
+def _affine_terms(builder: Builder, value: sympy.Expr) -> dict[str, float]:
+    """{symbol name: coefficient}, the constant under ""."""
+    import sympy
+
+    if value.is_Symbol:
+        builder.parameter(value.name)
+        return {value.name: 1.0}
+    terms: dict[str, float] = {}
+    for monomial, coefficient in sympy.expand(value).as_coefficients_dict().items():
+        number = _finite(coefficient)
+        if not monomial.free_symbols:
+            terms[""] = terms.get("", 0.0) + number * _finite(monomial)
+            continue
+        if monomial.is_Symbol:
+            name = monomial.name
+            builder.parameter(name)
+        else:
+            name = str(monomial)
+            builder.parameter(name, monomial)
+        terms[name] = terms.get(name, 0.0) + number
+    return terms
+
+
+def half_turns(circuit: Circuit, slot: int, constant: float) -> Any:
+    """The value of a slot in half turns: a float, or a sympy expression of the parameters."""
+    terms = circuit.affine.at(slot)
+    if not terms:
+        return constant / math.pi
+    import sympy
+
+    total = sympy.Float(constant / math.pi) if constant else sympy.Integer(0)
+    for index, coefficient in terms:
+        param = circuit.params[index]
+        symbol = sympy.Symbol(param.name) if param.expression is None else param.expression
+        ratio = coefficient / math.pi
+        nearest = round(ratio)
+        exact = abs(ratio - nearest) <= 1e-15 * max(1, abs(nearest)) and nearest != 0
+        total += symbol * (sympy.Integer(nearest) if exact else sympy.Float(ratio))
+    return total
