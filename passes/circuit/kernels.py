@@ -95,7 +95,7 @@ class _State(NamedTuple):
     error: F64
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, inline="always")
 def _random(state: U64) -> np.uint64:
     """xorshift64*: our own generator, so that results do not depend on Numba's."""
     x = state[0]
@@ -106,7 +106,7 @@ def _random(state: U64) -> np.uint64:
     return x * np.uint64(2685821657736338717)
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, inline="always")
 def _below(state: U64, n: int) -> int:
     return np.int64(_random(state) >> np.uint64(33)) % n
 
@@ -149,7 +149,7 @@ def _new_state(dag: Dag, chip: Chip, place: I32, knobs: F64) -> _State:
     )
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, inline="always")
 def _spend(chip: Chip, s: _State, p: int, q: int, cost: int, block: int) -> None:
     """Account for `cost` native gates on the edge (p, q), whose block is worth `block` afterwards."""
     s.partner[p] = q
@@ -163,7 +163,7 @@ def _spend(chip: Chip, s: _State, p: int, q: int, cost: int, block: int) -> None
     s.error[0] += cost * chip.error[p, q]
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, inline="always")
 def _joined(s: _State, p: int, q: int) -> int:
     """What the running block on (p, q) is worth: 0 if something else came between."""
     if s.partner[p] == q and s.partner[q] == p:
@@ -171,7 +171,7 @@ def _joined(s: _State, p: int, q: int) -> int:
     return 0
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, inline="always")
 def _swap_cost(block: int) -> int:
     """Native gates that a SWAP adds to a block worth that many: CZ and SWAP together are an iSWAP, two gates."""
     if block == 0:
@@ -267,7 +267,7 @@ def _look_ahead(dag: Dag, s: _State, size: int, scratch: I32) -> None:
         s.ahead_head[b] = 2 * i + 1
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, inline="always")
 def _gains(dag: Dag, chip: Chip, s: _State, p: int, q: int) -> tuple[int, int]:
     """Change of the distances of the front layer and of the extended set if what is on p moved to q."""
     near, far = 0, 0
@@ -289,7 +289,7 @@ def _gains(dag: Dag, chip: Chip, s: _State, p: int, q: int) -> tuple[int, int]:
     return near, far
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, inline="always")
 def _totals(dag: Dag, chip: Chip, s: _State) -> tuple[int, int]:
     near, far = 0, 0
     for i in range(s.count[_FRONT]):

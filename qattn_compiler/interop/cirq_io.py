@@ -163,12 +163,17 @@ def _phased_xz(builder: Builder, gate: Any) -> Rows:
     return [("phased_xz", (0,), (x, z, a))], plus(times(x, 0.5), 0.0, times(z, 0.5))
 
 
-def _cx(builder: Builder, gate: Any) -> Rows:
-    shift = scaled(builder, gate.exponent, PI * gate.global_shift)
-    if not cirq.is_parameterized(gate) and _wrapped(float(gate.exponent), 2.0) == 1.0:
-        return [("cx", (0, 1), ())], shift
-    e = scaled(builder, gate.exponent, PI)
-    return [("rz", (0,), (times(e, 0.5),)), ("crx", (0, 1), (e,))], plus(times(e, 0.25), 0.0, shift)
+def _controlled_power(fixed: str, rotation: str) -> Callable[[Builder, Any], Rows]:
+    """Reader of a controlled `P**e`, which is a rotation of the control and a controlled rotation."""
+
+    def read(builder: Builder, gate: Any) -> Rows:
+        shift = scaled(builder, gate.exponent, PI * gate.global_shift)
+        if not cirq.is_parameterized(gate) and _wrapped(float(gate.exponent), 2.0) == 1.0:
+            return [(fixed, (0, 1), ())], shift
+        e = scaled(builder, gate.exponent, PI)
+        return [("rz", (0,), (times(e, 0.5),)), (rotation, (0, 1), (e,))], plus(times(e, 0.25), 0.0, shift)
+
+    return read
 
 
 def _swap(builder: Builder, gate: Any) -> Rows:
@@ -240,7 +245,8 @@ _READERS: dict[type, Callable[[Builder, Any], Rows | None]] = {
     cirq.PhasedXPowGate: _phased_x,
     cirq.PhasedXZGate: _phased_xz,
     cirq.CZPowGate: _power({1.0: "cz"}, "cphase", 0.0),
-    cirq.CXPowGate: _cx,
+    cirq.CXPowGate: _controlled_power("cx", "crx"),
+    cirq.CYPowGate: _controlled_power("cy", "cry"),
     cirq.SwapPowGate: _swap,
     cirq.ISwapPowGate: _iswap,
     cirq.PhasedISwapPowGate: _phased_iswap,

@@ -1,0 +1,544 @@
+"""Place: which physical qubit each logical qubit starts on.
+
+1. A perfect placement, where every interaction is on an edge: paths and rings by growing them in the chip, other graphs
+   by subgraph isomorphism (VF2) with a budget, after conditions that rule most hopeless cases out at once.
+2. Else the layout from which routing costs least: SABRE's bidirectional search (Li, Ding, Xie 2019, arXiv:1809.02573)
+   from many starts, then a local search.
+
+Of several equal layouts the one with the best expected fidelity is taken; an unknown error rate counts as the median.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qattn_compiler.circuit.gates import GATES, MEASURE, NUM_QUBITS, OPAQUE
+from qattn_compiler.circuit.table import Circuit
+from qattn_compiler.device import Device
+from qattn_compiler.errors import OptionError, PassError, TargetError
+
+if TYPE_CHECKING:
+    from qattn_compiler.passes.circuit.kernels import Chip, Dag
+
+Layout = NDArray[np.int32]
+
+WEIGHT: Final = np.array(
+    [{"cx": 1, "cy": 1, "cz": 1, "ch": 1, "swap": 3, "fsim": 3}.get(g.name, 2 if g.num_qubits == 2 else 3) for g in GATES],
+    dtype=np.int32,
+)
+"""Native two-qubit gates that a gate costs by itself: the class of its matrix needs that many CZ."""
+
+PRICES: Final = {
+    "count": (1e-6, 1.0, 1e-4, 1e-5),
+    "depth": (1e-6, 1e-3, 1.0, 1e-5),
+    "fidelity": (1e-6, 1e-4, 1e-6, 1.0),
+}
+"""Objective -> weights of (swaps, native gates, depth, minus log fidelity)."""
+
+_VF2_CALLS: Final = 20_000
+_VF2_FOUND: Final = 60
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """What placement and routing need to know of a circuit.
+
+    Attributes:
+        circuit: the circuit.
+        hard: rows that order more than one wire; all others hang on the next hard row of their wire.
+        dag, back: the hard rows and who waits for whom, forward and reversed.
+        pairs: shape (pairs, 2): logical qubits that interact, first < second.
+        weights: shape (pairs,): native gates on them.
+        early: shape (pairs,): the same, later gates counting less.
+        turns: shape (logical,): single-qubit rows.
+        reads: shape (logical,): how often it is measured.
+    """
+
+    circuit: Circuit
+    hard: NDArray[np.int64]
+    dag: Dag
+    back: Dag
+    pairs: NDArray[np.int32]
+    weights: NDArray[np.float64]
+    early: NDArray[np.float64]
+    turns: NDArray[np.float64]
+    reads: NDArray[np.float64]
+
+    @property
+    def size(self) -> int:
+        """Logical qubits."""
+        return self.circuit.num_qubits
+
+
+def read(circuit: Circuit) -> Problem:
+    """Read the dependencies and interactions of a circuit.
+
+    Raises:
+        PassError: a unitary row acts on more than two qubits.
+    """
+    wires = circuit.wires
+    _refuse_wide(circuit)
+    is_hard = (wires >= 0).sum(axis=1) >= 2
+    hard = np.flatnonzero(is_hard)
+    coupled = circuit.is_two_qubit[hard]
+    ends = np.where(coupled[:, None], wires[hard, :2], -1).astype(np.int32)
+    weight = WEIGHT[circuit.op[hard]]
+    earlier, later = _links(wires[hard])
+    inner = np.flatnonzero(coupled)
+    pairs, which = np.unique(np.sort(ends[inner], axis=1), axis=0, return_inverse=True)
+    which = which.reshape(-1)
+    fade = np.exp(-np.arange(len(inner)) / (3.0 * circuit.num_qubits + 1.0))
+    return Problem(
+        circuit,
+        hard,
+        _dag(ends, weight, earlier, later),
+        _dag(ends, weight, later, earlier),
+        pairs.astype(np.int32).reshape(-1, 2),
+        np.bincount(which, weight[inner].astype(float), len(pairs)),
+        np.bincount(which, fade, len(pairs)),
+        _per_qubit(circuit, NUM_QUBITS[circuit.op] == 1),
+        _per_qubit(circuit, circuit.op == MEASURE),
+    )
+
+
+def _refuse_wide(circuit: Circuit) -> None:
+    for row in np.flatnonzero(circuit.op == OPAQUE).tolist():
+        extra = circuit.extras[circuit.extra[row]]
+        if len(extra.operands) > 2:
+            labels = ", ".join(str(circuit.qubits[q]) for q in extra.operands)
+            raise PassError(
+                f"row {row} ({extra.payload}) acts on {len(extra.operands)} qubits: {labels}",
+                hint="decompose it into gates on at most two qubits before routing",
+            )
+
+
+def _per_qubit(circuit: Circuit, rows: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """How many of these rows act on each qubit."""
+    wires = circuit.wires[rows]
+    return np.bincount(
+        wires[(wires >= 0) & (wires < circuit.num_qubits)], minlength=circuit.num_qubits
+    ).astype(np.float64)
+
+
+def _links(wires: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Neighbours on a wire: row `earlier[i]` comes right before row `later[i]` there."""
+    row, column = np.nonzero(wires >= 0)
+    wire = wires[row, column]
+    order = np.lexsort((row, wire))
+    row, wire = row[order], wire[order]
+    meets = wire[1:] == wire[:-1]
+    return row[:-1][meets], row[1:][meets]
+
+
+def _dag(ends: NDArray[np.int32], weight: NDArray[np.int32], tail: NDArray[np.int64], head: NDArray[np.int64]) -> Dag:
+    from qattn_compiler.passes.circuit.kernels import Dag
+
+    size = len(ends)
+    order = np.argsort(tail, kind="stable")
+    start = np.searchsorted(tail[order], np.arange(size + 1))
+    columns = (ends[:, 0], ends[:, 1], weight, start, head[order], np.bincount(head, minlength=size))
+    return Dag(*(np.ascontiguousarray(c, dtype=np.int32) for c in columns))
+
+
+def chip_of(device: Device) -> Chip:
+    """The coupling graph as the kernels want it."""
+    from qattn_compiler.passes.circuit.kernels import Chip
+
+    n = device.num_qubits
+    near: list[list[int]] = [[] for _ in range(n)]
+    for a, b in device.edges.tolist():
+        near[a].append(b)
+        near[b].append(a)
+    width = max((len(x) for x in near), default=0)
+    neighbours = np.full((n, max(width, 1)), -1, dtype=np.int32)
+    for p, others in enumerate(near):
+        neighbours[p, : len(others)] = sorted(others)
+    error = np.zeros((n, n))
+    edge = _loss(device.edge_error)
+    error[device.edges[:, 0], device.edges[:, 1]] = edge
+    error[device.edges[:, 1], device.edges[:, 0]] = edge
+    return Chip(neighbours, np.ascontiguousarray(device.distance), error)
+
+
+def _loss(error: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Minus log fidelity; what is unknown is the median of what is known, or 0."""
+    known = error[np.isfinite(error)]
+    middle = float(np.median(known)) if len(known) else 0.0
+    return np.asarray(-np.log1p(-np.clip(np.where(np.isfinite(error), error, middle), 0.0, 0.999)))
+
+
+def loss(problem: Problem, device: Device, layouts: Layout) -> NDArray[np.float64]:
+    """Minus log fidelity of layouts, for a circuit whose pairs all are on edges.
+
+    Args:
+        layouts: shape (layouts, logical).
+
+    Returns:
+        shape (layouts,).
+    """
+    error = chip_of(device).error
+    first, second = layouts[:, problem.pairs[:, 0]], layouts[:, problem.pairs[:, 1]]
+    total = error[first, second] @ problem.weights
+    total += _loss(device.qubit_error)[layouts] @ problem.turns
+    total += _loss(device.readout_error).mean(axis=1)[layouts] @ problem.reads
+    return np.asarray(total)
+
+
+# --- components -------------------------------------------------------------------------------------------------
+
+
+def zones(device: Device) -> NDArray[np.int32]:
+    """Shape (n,): number of the connected component of each physical qubit."""
+    return _components(device.num_qubits, device.edges)
+
+
+def _components(n: int, edges: NDArray[np.int32]) -> NDArray[np.int32]:
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import connected_components
+
+    matrix = csr_array((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(n, n))
+    return np.asarray(connected_components(matrix, directed=False)[1], dtype=np.int32)
+
+
+def homes(problem: Problem, device: Device) -> NDArray[np.int32]:
+    """Shape (logical,): the component of the chip that each logical qubit goes to; -1: idle, goes anywhere.
+
+    Raises:
+        TargetError: the circuit does not fit.
+    """
+    missing = problem.size - device.num_qubits
+    if missing > 0:
+        raise TargetError(
+            f"the circuit has {problem.size} qubits, {device.name} has {device.num_qubits}: "
+            f"{missing} {'is' if missing == 1 else 'are'} missing"
+        )
+    home = np.full(problem.size, -1, dtype=np.int32)
+    busy = np.unique(problem.pairs)
+    if not len(busy):
+        return home
+    group = _components(problem.size, problem.pairs)
+    names, sizes = np.unique(group[busy], return_counts=True)
+    rooms = np.bincount(zones(device))
+    chosen = _pack(sorted(zip(sizes.tolist(), names.tolist(), strict=True), reverse=True), rooms.tolist())
+    if chosen is None:
+        raise TargetError(
+            f"{device.name} falls into {len(rooms)} unconnected parts of {', '.join(map(str, rooms))} qubits; the "
+            f"circuit's connected parts have {', '.join(map(str, sizes))}",
+            hint="route across the parts is impossible: split the circuit or choose another target",
+        )
+    for name, zone in chosen.items():
+        home[busy[group[busy] == name]] = zone
+    return home
+
+
+def _pack(items: list[tuple[int, int]], rooms: list[int], budget: int = 20_000) -> dict[int, int] | None:
+    """Largest first, into the fullest room that still has space; with backtracking within a budget."""
+    left = [budget]
+
+    def place(i: int) -> dict[int, int] | None:
+        left[0] -= 1
+        if i == len(items) or left[0] < 0:
+            return {} if i == len(items) else None
+        size, name = items[i]
+        tried: set[int] = set()
+        for room in sorted(range(len(rooms)), key=rooms.__getitem__):
+            if rooms[room] < size or rooms[room] in tried:
+                continue
+            tried.add(rooms[room])
+            rooms[room] -= size
+            rest = place(i + 1)
+            rooms[room] += size
+            if rest is not None:
+                return {name: room, **rest}
+        return None
+
+    return place(0)
+
+
+# --- perfect placement ------------------------------------------------------------------------------------------
+
+
+def perfect(problem: Problem, device: Device, seed: int = 0) -> Layout | None:
+    """The best found layout with every interaction on an edge, or None if there is none or the budget ends."""
+    if not len(problem.pairs):
+        return _complete(problem, device, [{}])
+    if problem.size > device.num_qubits or not _may_embed(problem, device):
+        return None
+    rng = np.random.default_rng(seed)
+    degree = np.bincount(problem.pairs.ravel(), minlength=problem.size)
+    if degree.max() <= 2:
+        found = list(_chains(problem, device, rng))
+        if found:
+            return _complete(problem, device, found)
+        if len(problem.pairs) > 24:
+            return None
+    return _complete(problem, device, list(_isomorphisms(problem, device, rng)))
+
+
+def _may_embed(problem: Problem, device: Device) -> bool:
+    """Necessary conditions: edges, degrees, and no odd ring in a bipartite chip."""
+    import networkx as nx
+
+    if len(problem.pairs) > len(device.edges):
+        return False
+    want = np.sort(np.bincount(problem.pairs.ravel(), minlength=device.num_qubits))
+    have = np.sort(np.bincount(device.edges.ravel(), minlength=device.num_qubits))
+    if (want > have).any():
+        return False
+    return not nx.is_bipartite(device.graph) or bool(nx.is_bipartite(nx.Graph(problem.pairs.tolist())))
+
+
+def _isomorphisms(problem: Problem, device: Device, rng: np.random.Generator) -> Iterator[dict[int, int]]:
+    """Subgraph isomorphisms logical -> physical, from several numberings of the chip so that they are spread over it."""
+    import rustworkx as rx
+
+    small = rx.PyGraph()
+    names = np.unique(problem.pairs)
+    index = {int(q): i for i, q in enumerate(names)}
+    small.add_nodes_from(names.tolist())
+    small.add_edges_from_no_data([(index[int(a)], index[int(b)]) for a, b in problem.pairs])
+    for attempt in range(6):
+        label = rng.permutation(device.num_qubits) if attempt else np.arange(device.num_qubits)
+        large = rx.PyGraph()
+        large.add_nodes_from(range(device.num_qubits))
+        large.add_edges_from_no_data([(int(label[a]), int(label[b])) for a, b in device.edges])
+        back = np.argsort(label)
+        found = 0
+        for mapping in rx.vf2_mapping(
+            large, small, subgraph=True, induced=False, id_order=False, call_limit=_VF2_CALLS
+        ):
+            yield {int(names[s]): int(back[p]) for p, s in mapping.items()}
+            found += 1
+            if found >= _VF2_FOUND:
+                break
+        if not found:
+            return
+
+
+def _chains(problem: Problem, device: Device, rng: np.random.Generator) -> Iterator[dict[int, int]]:
+    """Layouts of a circuit whose interactions are one path or one ring (or several paths laid end to end)."""
+    from qattn_compiler.passes.circuit import kernels
+
+    rings, paths = _orders(problem)
+    neighbours = chip_of(device).neighbours
+    everything = np.ones(device.num_qubits, dtype=np.bool_)
+    order = rings[0] if rings else [q for path in paths for q in path]
+    if len(rings) > 1 or (rings and paths):
+        return
+    grow = kernels.ring if rings else kernels.long_path
+    steps, found = 200_000, 0
+    for _ in range(24):
+        spots = grow(neighbours, everything, len(order), steps, int(rng.integers(1 << 30)))
+        if len(spots) < len(order):
+            steps = 1_500_000 if not found else steps
+            if steps > 200_000 and not found and _ >= 2:
+                return
+            continue
+        found += 1
+        for turned in (spots, spots[::-1]):
+            yield dict(zip(order, turned.tolist(), strict=True))
+
+
+def _orders(problem: Problem) -> tuple[list[list[int]], list[list[int]]]:
+    """Qubits of each ring and of each path of an interaction graph of degree at most 2, in order."""
+    near: dict[int, list[int]] = {}
+    for a, b in problem.pairs.tolist():
+        near.setdefault(a, []).append(b)
+        near.setdefault(b, []).append(a)
+    rings: list[list[int]] = []
+    paths: list[list[int]] = []
+    seen: set[int] = set()
+    for begin in sorted(near, key=lambda q: (len(near[q]), q)):
+        if begin in seen:
+            continue
+        order = [begin]
+        seen.add(begin)
+        while rest := [q for q in near[order[-1]] if q not in seen]:
+            order.append(rest[0])
+            seen.add(rest[0])
+        (paths if len(near[begin]) == 1 else rings).append(order)
+    return rings, paths
+
+
+def _complete(problem: Problem, device: Device, found: list[dict[int, int]]) -> Layout | None:
+    """Add the qubits without partner at their best places, and take the layout of best fidelity."""
+    if not found:
+        return None
+    readout = _loss(device.readout_error).mean(axis=1)
+    quality = np.argsort(readout + _loss(device.qubit_error), kind="stable")
+    layouts = np.full((len(found), problem.size), -1, dtype=np.int32)
+    for layout, mapping in zip(layouts, found, strict=True):
+        layout[list(mapping)] = list(mapping.values())
+        used = set(mapping.values())
+        alone = np.flatnonzero(layout < 0)
+        layout[alone] = [p for p in quality.tolist() if p not in used][: len(alone)]
+    return np.asarray(layouts[np.argmin(loss(problem, device, layouts))])
+
+
+# --- search -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """A layout with what the router needs to repeat its route from there: knobs and seed of the tie breaks."""
+
+    layout: Layout
+    knobs: NDArray[np.float64]
+    seed: int
+    total: float
+
+
+def knob_sets(device: Device, lookahead: int, decay: float) -> NDArray[np.float64]:
+    """Shape (sets, NUM_KNOBS): the settings that trials take in turn; no single one is best for all circuits."""
+    distance = device.distance
+    reach = distance[distance < max(device.num_qubits, 1)]
+    patience = 4.0 * float(reach.max() if len(reach) else 1) + 10.0
+    return np.array(
+        [
+            [lookahead, 0.5, 0, decay, 0.5, patience],
+            [lookahead, 0.5, 1, decay, 0.3, patience],
+            [2 * lookahead, 1.0, 0, decay, 0.0, patience],
+            [max(2, lookahead // 2), 0.5, 0, decay, 1.0, patience],
+        ]
+    )
+
+
+def search(
+    problem: Problem,
+    device: Device,
+    *,
+    seed: int = 0,
+    trials: int = 20,
+    lookahead: int = 20,
+    decay: float = 0.001,
+    objective: str = "count",
+    initial: Layout | None = None,
+) -> Choice:
+    """The layout (or, with `initial`, the tie breaks) from which routing costs least.
+
+    Raises:
+        TargetError: the circuit does not fit.
+        OptionError: an option means nothing.
+    """
+    from qattn_compiler.passes.circuit import kernels
+
+    check_options(trials, lookahead, decay, objective)
+    home = homes(problem, device)
+    chip = chip_of(device)
+    price = np.array(PRICES[objective])
+    knobs = knob_sets(device, lookahead, decay)
+    rng = np.random.default_rng(seed)
+    gates = len(problem.hard)
+    if initial is None:
+        starts = _starts(problem, device, home, chip, rng, _affordable(trials, gates))
+    else:
+        starts = np.repeat(initial[None].astype(np.int32), _affordable(trials, gates), axis=0)
+    rounds = 1 if initial is not None else (4 if gates < 20_000 else 2)
+    places, how, totals = kernels.search(problem.dag, problem.back, chip, starts, knobs, rounds, seed, price)
+    best = np.argsort(totals, kind="stable")
+    pool = [(places[t], how[t], float(totals[t])) for t in best[:3]]
+    if initial is None and problem.size:
+        steps = int(min(800, 120_000 // max(gates, 1)) * trials / 20)
+        pool = [
+            kernels.improve(problem.dag, chip, *one, knobs, steps, seed + i, price) for i, one in enumerate(pool) if steps
+        ] or pool
+    layout, settings, total = min(pool, key=lambda one: one[2])
+    return Choice(layout, knobs[settings[0]], int(settings[1]), float(total))
+
+
+def check_options(trials: int, lookahead: int, decay: float, objective: str) -> None:
+    """Raise OptionError for an option that means nothing."""
+    if objective not in PRICES:
+        raise OptionError(f"objective {objective!r}; expected one of {', '.join(PRICES)}")
+    if trials < 1 or lookahead < 0 or not 0 <= decay < 1:
+        raise OptionError(f"trials={trials} lookahead={lookahead} decay={decay}: expected >= 1, >= 0, in [0, 1)")
+
+
+def _affordable(trials: int, gates: int) -> int:
+    """More trials for a small circuit, fewer for a huge one: it is compiled once, but within seconds."""
+    if gates <= 200:
+        return 4 * trials
+    return max(2, min(trials, 400_000 // gates))
+
+
+def _starts(
+    problem: Problem, device: Device, home: Layout, chip: Chip, rng: np.random.Generator, trials: int
+) -> NDArray[np.int32]:
+    """Shape (trials, logical): layouts grown from good centres, from compact to random."""
+    from qattn_compiler.passes.circuit import kernels
+
+    zone = zones(device)
+    centers = _centers(device, min(problem.size, device.num_qubits), chip)
+    starts = np.empty((trials, problem.size), dtype=np.int32)
+    for t in range(trials):
+        center = int(centers[t // 2 % len(centers)] if t % 2 else rng.integers(device.num_qubits))
+        weights = problem.early if t % 4 < 2 else problem.weights
+        noise = (0.1, 0.5, 1.0, 50.0)[t // 4 % 4]
+        starts[t] = kernels.grow_layout(
+            problem.pairs, weights, chip, zone, home, center, noise, int(rng.integers(1 << 30))
+        )
+    return starts
+
+
+def _centers(device: Device, size: int, chip: Chip) -> NDArray[np.int64]:
+    """Physical qubits, those first whose `size` nearest are close together and err little."""
+    n = device.num_qubits
+    reach = np.sort(chip.distance, axis=1)[:, :size].mean(axis=1)
+    degree = np.maximum((chip.neighbours >= 0).sum(axis=1), 1)
+    around = chip.error.sum(axis=1) / degree
+    nearest = np.argsort(chip.distance, axis=1, kind="stable")[:, :size]
+    bad = around[nearest].mean(axis=1)
+    scale = bad.mean() if n and bad.mean() > 0 else 1.0
+    return np.argsort(reach + bad / scale, kind="stable")
+
+
+# --- the pass ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Place:
+    """Choose the initial layout.
+
+    Needs gates on at most two qubits (walls that are no unitary, such as wide measurements, may be wider). Keeps every
+    row; `run` only renames the qubits to the device's.
+
+    Attributes:
+        device: the machine.
+        seed: of the search.
+        trials: starts of the search.
+        objective: "count" (native two-qubit gates), "depth" or "fidelity".
+    """
+
+    device: Device
+    seed: int = 0
+    trials: int = 20
+    objective: str = "count"
+    name: ClassVar[str] = "place"
+
+    def place(self, circuit: Circuit) -> Layout:
+        """The initial layout, shape (logical,), int32: logical index -> physical index.
+
+        Raises:
+            TargetError: the circuit does not fit on the device.
+            PassError: a unitary acts on more than two qubits.
+        """
+        problem = read(circuit)
+        homes(problem, self.device)
+        layout = perfect(problem, self.device, self.seed)
+        if layout is not None:
+            return layout
+        options: dict[str, Any] = {"seed": self.seed, "trials": self.trials, "objective": self.objective}
+        return search(problem, self.device, **options).layout
+
+    def run(self, circuit: Circuit) -> Circuit:
+        """The circuit on the device's qubits, laid out by `place`; still to be routed unless the layout is perfect."""
+        from qattn_compiler.passes.circuit.route import relabel
+
+        if circuit.qubits == self.device.qubits:
+            return circuit
+        return relabel(circuit, self.device, self.place(circuit))

@@ -1,0 +1,236 @@
+"""Route: insert SWAPs so that every two-qubit gate acts on neighbours.
+
+SABRE (Li, Ding, Xie 2019, arXiv:1809.02573) with relative scores and a release valve (LightSABRE, arXiv:2409.08368).
+Unlike those it prices a SWAP by what it adds to the block before it: right after a CZ on the same pair it costs one
+more CZ, not three.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from qattn_compiler.circuit.gates import SWAP
+from qattn_compiler.circuit.layout import Routed
+from qattn_compiler.circuit.table import Circuit, Extra
+from qattn_compiler.device import Device
+from qattn_compiler.errors import PassError, TargetError
+from qattn_compiler.passes.circuit import place as placing
+from qattn_compiler.passes.circuit.place import Layout, Problem
+
+
+@dataclass(frozen=True)
+class Route:
+    """Insert SWAPs (as rows "swap", to be decomposed later).
+
+    Needs gates on at most two qubits. Keeps every row, in an order that the wires allow, with angles, symbols, keys and
+    tags. Gives back the very same circuit if it is on the device's qubits and needs no SWAP.
+
+    Attributes:
+        device: the machine.
+        seed: of all random choices.
+        trials: starts of the search.
+        lookahead: size of the extended set.
+        decay: how much a qubit's price grows with each SWAP it is in; more gives less depth.
+        objective: "count" (native two-qubit gates), "depth" or "fidelity".
+    """
+
+    device: Device
+    seed: int = 0
+    trials: int = 20
+    lookahead: int = 20
+    decay: float = 0.001
+    objective: str = "count"
+    name: ClassVar[str] = "route"
+
+    def run(self, circuit: Circuit) -> Circuit:
+        """The routed circuit alone; see `route`."""
+        return self.route(circuit).circuit
+
+    def route(self, circuit: Circuit, initial: ArrayLike | None = None) -> Routed:
+        """Route from a given layout, or from the best one found.
+
+        Args:
+            circuit: on any qubits. If they are the device's own, in its order, each starts where it is.
+            initial: shape (logical,): logical index -> physical index. None: chosen.
+
+        Raises:
+            TargetError: the circuit does not fit on the device, or `initial` separates two qubits that interact.
+            PassError: a unitary acts on more than two qubits, or `initial` is no layout.
+        """
+        placing.check_options(self.trials, self.lookahead, self.decay, self.objective)
+        problem = placing.read(circuit)
+        placing.homes(problem, self.device)
+        at_home = circuit.qubits == self.device.qubits
+        if initial is None and at_home:
+            initial = np.arange(circuit.num_qubits)
+        layout = None if initial is None else _checked(initial, problem, self.device)
+        if layout is None:
+            layout = placing.perfect(problem, self.device, self.seed)
+        if layout is not None and _fits(problem, self.device, layout):
+            unmoved = at_home and np.array_equal(layout, np.arange(len(layout)))
+            out = circuit if unmoved else relabel(circuit, self.device, layout)
+            return Routed(out, layout, layout.copy(), 0)
+        choice = placing.search(
+            problem,
+            self.device,
+            seed=self.seed,
+            trials=self.trials,
+            lookahead=self.lookahead,
+            decay=self.decay,
+            objective=self.objective,
+            initial=layout,
+        )
+        routed = _insert(problem, self.device, choice)
+        return routed if initial is not None else _settle(routed, self.device, self.seed)
+
+
+def relabel(circuit: Circuit, device: Device, layout: Layout) -> Circuit:
+    """The circuit on the device's qubits, each logical qubit at its place."""
+    return _assemble(circuit, device, np.arange(len(circuit)), np.full((len(circuit), 2), -1, np.int32), layout)[0]
+
+
+def _checked(initial: ArrayLike, problem: Problem, device: Device) -> Layout:
+    layout = np.asarray(initial, dtype=np.int32)
+    n = device.num_qubits
+    if layout.shape != (problem.size,) or len(np.unique(layout)) != len(layout):
+        raise PassError(f"the initial layout must name {problem.size} different qubits, got {layout.tolist()}")
+    if len(layout) and (layout.min() < 0 or layout.max() >= n):
+        raise PassError(f"the initial layout names qubits outside 0..{n - 1}")
+    zone = placing.zones(device)[layout]
+    apart = zone[problem.pairs[:, 0]] != zone[problem.pairs[:, 1]]
+    if apart.any():
+        a, b = problem.pairs[apart][0]
+        raise TargetError(f"the initial layout puts qubits {a} and {b} on unconnected parts of {device.name}")
+    return layout
+
+
+def _fits(problem: Problem, device: Device, layout: Layout) -> bool:
+    return bool(device.adjacency[layout[problem.pairs[:, 0]], layout[problem.pairs[:, 1]]].all())
+
+
+def _insert(problem: Problem, device: Device, choice: placing.Choice) -> Routed:
+    """Repeat the chosen pass, this time recording it, and build the circuit."""
+    from qattn_compiler.passes.circuit import kernels
+
+    chip = placing.chip_of(device)
+    dag = problem.dag
+    dry = np.empty((0, 2), np.int32)
+    score = kernels.route_pass(dag, chip, choice.layout, choice.knobs, choice.seed, dry)[1]
+    swaps = int(score[kernels.SWAPS])
+    events = np.full((len(problem.hard) + swaps, 2), -1, np.int32)
+    kernels.route_pass(dag, chip, choice.layout, choice.knobs, choice.seed, events)
+    source, pairs = _schedule(problem, events)
+    circuit, final = _assemble(problem.circuit, device, source, pairs, choice.layout)
+    return Routed(circuit, choice.layout, final, swaps)
+
+
+def _schedule(problem: Problem, events: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """The order of all rows: each row on one wire right before the next hard row of that wire.
+
+    Args:
+        events: shape (events, 2): as the kernel records them.
+
+    Returns:
+        per output row: the source row, -1 for a SWAP; and the physical pair of a SWAP, -1 elsewhere.
+    """
+    rows = len(problem.circuit)
+    is_swap = events[:, 0] < 0
+    when = np.flatnonzero(~is_swap)
+    time = np.full(rows, len(events), dtype=np.int64)
+    time[problem.hard[events[when, 0]]] = when
+    soft, leader = _leaders(problem)
+    time[soft] = np.where(leader >= 0, time[leader], len(events))
+    swap_time = np.flatnonzero(is_swap)
+    source = np.concatenate([np.arange(rows), np.full(len(swap_time), -1)])
+    order = np.lexsort((source, np.concatenate([time, swap_time])))
+    pairs = np.full((len(source), 2), -1, np.int32)
+    pairs[rows:, 0] = -1 - events[swap_time, 0]
+    pairs[rows:, 1] = events[swap_time, 1]
+    return source[order], pairs[order]
+
+
+def _leaders(problem: Problem) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows on at most one wire, and the next hard row on that wire (-1: none)."""
+    wires, rows = problem.circuit.wires, len(problem.circuit)
+    is_hard = np.zeros(rows, dtype=bool)
+    is_hard[problem.hard] = True
+    soft = np.flatnonzero(~is_hard)
+    row, column = np.nonzero(wires[problem.hard] >= 0)
+    hard = problem.hard[row]
+    key = np.sort(wires[hard, column].astype(np.int64) * (rows + 1) + hard)
+    if not len(key):
+        return soft, np.full(len(soft), -1, dtype=np.int64)
+    wire = wires[soft, 0].astype(np.int64)
+    spot = np.searchsorted(key, wire * (rows + 1) + soft)
+    found = key[np.minimum(spot, len(key) - 1)]
+    same_wire = (spot < len(key)) & (found // (rows + 1) == wire) & (wire >= 0)
+    return soft, np.where(same_wire, found % (rows + 1), -1)
+
+
+def _assemble(
+    circuit: Circuit, device: Device, source: NDArray[np.int64], pairs: NDArray[np.int32], layout: Layout
+) -> tuple[Circuit, Layout]:
+    """Rows `source` (-1: a SWAP of `pairs`) on physical qubits, and the final layout."""
+    from qattn_compiler.passes.circuit.kernels import follow_layout
+
+    inserted = source < 0
+    row = np.where(inserted, 0, source)
+    blank = np.full((len(source), 2), -1, np.int32)
+    logical_wires = circuit.wires[row] if len(circuit) else blank
+    logical_operands = circuit.operands[row] if len(circuit) else blank
+    wires, operands, final = follow_layout(
+        np.ascontiguousarray(layout, dtype=np.int32), pairs, logical_wires, logical_operands
+    )
+    new_row = np.full(len(circuit), -1, dtype=np.int64)
+    new_row[source[~inserted]] = np.flatnonzero(~inserted)
+    extra, extras = _move_extras(circuit, source, wires)
+    return (
+        replace(
+            circuit,
+            qubits=device.qubits,
+            op=np.where(inserted, SWAP, circuit.op[row]).astype(np.uint8),
+            operands=operands,
+            angles=np.where(inserted[:, None], 0.0, circuit.angles[row]),
+            extra=extra,
+            extras=extras,
+            affine=circuit.affine.moved(new_row),
+        ),
+        final,
+    )
+
+
+def _move_extras(
+    circuit: Circuit, source: NDArray[np.int64], wires: NDArray[np.int32]
+) -> tuple[NDArray[np.int32], tuple[Extra, ...]]:
+    """The side table with physical operands, one entry for each row that has one."""
+    extra = np.full(len(source), -1, dtype=np.int32)
+    extras: list[Extra] = []
+    has = np.flatnonzero(circuit.extra[source] >= 0) if len(circuit) else np.zeros(0, dtype=np.int64)
+    for row in has.tolist():
+        if source[row] < 0:
+            continue
+        old = circuit.extras[circuit.extra[source[row]]]
+        operands = tuple(wires[row, : len(old.operands)].tolist())
+        extra[row] = len(extras)
+        extras.append(replace(old, operands=operands) if old.operands else old)
+    return extra, tuple(extras)
+
+
+def _settle(routed: Routed, device: Device, seed: int) -> Routed:
+    """Move the routed circuit as a whole to where the chip errs least; no SWAP more or less."""
+    if not np.isfinite(device.edge_error).any():
+        return routed
+    problem = placing.read(routed.circuit)
+    move = placing.perfect(problem, device, seed)
+    if move is None:
+        return routed
+    both = np.stack([np.arange(device.num_qubits, dtype=np.int32), move])
+    before, after = placing.loss(problem, device, both)
+    if after >= before:
+        return routed
+    circuit = relabel(routed.circuit, device, move)
+    return Routed(circuit, move[routed.initial], move[routed.final], routed.swaps)
