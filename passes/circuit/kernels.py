@@ -83,6 +83,8 @@ class _State(NamedTuple):
     queue: I32
     front: I32
     front_at: I32
+    mate: I32
+    busy: I32
     ahead: I32
     ahead_head: I32
     ahead_next: I32
@@ -95,7 +97,7 @@ class _State(NamedTuple):
     error: F64
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@numba.njit(cache=True, nogil=True)
 def _random(state: U64) -> np.uint64:
     """xorshift64*: our own generator, so that results do not depend on Numba's."""
     x = state[0]
@@ -106,7 +108,7 @@ def _random(state: U64) -> np.uint64:
     return x * np.uint64(2685821657736338717)
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@numba.njit(cache=True, nogil=True)
 def _below(state: U64, n: int) -> int:
     return np.int64(_random(state) >> np.uint64(33)) % n
 
@@ -136,6 +138,8 @@ def _new_state(dag: Dag, chip: Chip, place: I32, knobs: F64) -> _State:
         np.empty(2 * gates + 1, np.int32),
         np.empty(n, np.int32),
         np.full(logical, -1, np.int32),
+        np.full(logical, -1, np.int32),
+        np.empty(n + 1, np.int32),
         np.empty(size + 1, np.int32),
         np.full(logical, -1, np.int32),
         np.empty(2 * size + 2, np.int32),
@@ -149,7 +153,7 @@ def _new_state(dag: Dag, chip: Chip, place: I32, knobs: F64) -> _State:
     )
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@numba.njit(cache=True, nogil=True)
 def _spend(chip: Chip, s: _State, p: int, q: int, cost: int, block: int) -> None:
     """Account for `cost` native gates on the edge (p, q), whose block is worth `block` afterwards."""
     s.partner[p] = q
@@ -163,7 +167,7 @@ def _spend(chip: Chip, s: _State, p: int, q: int, cost: int, block: int) -> None
     s.error[0] += cost * chip.error[p, q]
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@numba.njit(cache=True, nogil=True)
 def _joined(s: _State, p: int, q: int) -> int:
     """What the running block on (p, q) is worth: 0 if something else came between."""
     if s.partner[p] == q and s.partner[q] == p:
@@ -171,7 +175,7 @@ def _joined(s: _State, p: int, q: int) -> int:
     return 0
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@numba.njit(cache=True, nogil=True)
 def _swap_cost(block: int) -> int:
     """Native gates that a SWAP adds to a block worth that many: CZ and SWAP together are an iSWAP, two gates."""
     if block == 0:
@@ -194,6 +198,8 @@ def _drain(dag: Dag, chip: Chip, s: _State, events: I32) -> bool:
                 s.count[_FRONT] += 1
                 s.front_at[a] = g
                 s.front_at[b] = g
+                s.mate[a] = b
+                s.mate[b] = a
                 continue
             block = _joined(s, p, q)
             worth = min(3, block + dag.weight[g])
@@ -220,6 +226,8 @@ def _leave_front(dag: Dag, s: _State, g: int) -> None:
             break
     s.front_at[dag.first[g]] = -1
     s.front_at[dag.second[g]] = -1
+    s.mate[dag.first[g]] = -1
+    s.mate[dag.second[g]] = -1
     s.queue[s.count[_TAIL]] = g
     s.count[_TAIL] += 1
 
@@ -267,33 +275,38 @@ def _look_ahead(dag: Dag, s: _State, size: int, scratch: I32) -> None:
         s.ahead_head[b] = 2 * i + 1
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
-def _gains(dag: Dag, chip: Chip, s: _State, p: int, q: int) -> tuple[int, int]:
-    """Change of the distances of the front layer and of the extended set if what is on p moved to q."""
-    near, far = 0, 0
-    x = s.holder[p]
+@numba.njit(cache=True, nogil=True)
+def _near_gain(d: I32, place: I32, mate: I32, x: int, p: int, q: int) -> int:
+    """Change of the front layer's distance if logical qubit x moved from p to q."""
+    if x < 0 or mate[x] < 0:
+        return 0
+    r = place[mate[x]]
+    return 0 if r == q else d[q, r] - d[p, r]
+
+
+@numba.njit(cache=True, nogil=True)
+def _far_gain(d: I32, place: I32, head: I32, nxt: I32, mate: I32, x: int, p: int, q: int) -> int:
+    """Change of the extended set's distance if logical qubit x moved from p to q."""
     if x < 0:
-        return near, far
-    d = chip.distance
-    g = s.front_at[x]
-    if g >= 0:
-        r = s.place[dag.first[g] + dag.second[g] - x]
-        if r != q:
-            near += d[q, r] - d[p, r]
-    k = s.ahead_head[x]
+        return 0
+    gain = 0
+    k = head[x]
     while k >= 0:
-        r = s.place[s.ahead_mate[k]]
+        r = place[mate[k]]
         if r != q:
-            far += d[q, r] - d[p, r]
-        k = s.ahead_next[k]
-    return near, far
+            gain += d[q, r] - d[p, r]
+        k = nxt[k]
+    return gain
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@numba.njit(cache=True, nogil=True)
 def _totals(dag: Dag, chip: Chip, s: _State) -> tuple[int, int]:
+    """Distances of the front layer and of the extended set; lists the front layer's qubits in `busy`."""
     near, far = 0, 0
     for i in range(s.count[_FRONT]):
         g = s.front[i]
+        s.busy[2 * i] = dag.first[g]
+        s.busy[2 * i + 1] = dag.second[g]
         near += chip.distance[s.place[dag.first[g]], s.place[dag.second[g]]]
     for i in range(s.count[_AHEAD]):
         g = s.ahead[i]
@@ -309,30 +322,30 @@ def _pick_swap(dag: Dag, chip: Chip, s: _State, knobs: F64, rng: U64) -> tuple[i
     far_scale = knobs[AHEAD_WEIGHT] / max(1, s.count[_AHEAD])
     reward = knobs[ABSORB] * near_scale / 3.0
     best, best_p, best_q, ties = np.inf, -1, -1, 0
-    for i in range(s.count[_FRONT]):
-        g = s.front[i]
-        for side in range(2):
-            p = s.place[dag.first[g] if side == 0 else dag.second[g]]
-            for k in range(chip.neighbours.shape[1]):
-                q = chip.neighbours[p, k]
-                if q < 0:
-                    break
-                y = s.holder[q]
-                if y >= 0 and s.front_at[y] >= 0 and q < p:
-                    continue
-                near, far = _gains(dag, chip, s, p, q)
-                near_back, far_back = _gains(dag, chip, s, q, p)
-                score = (near_total + near + near_back) * near_scale
-                score += (far_total + far + far_back) * far_scale
-                score *= max(s.decay[p], s.decay[q])
-                if reward > 0:
-                    score -= reward * (3 - _swap_cost(_joined(s, p, q)))
-                if score < best - 1e-9:
-                    best, best_p, best_q, ties = score, p, q, 1
-                elif score < best + 1e-9:
-                    ties += 1
-                    if _below(rng, ties) == 0:
-                        best_p, best_q = p, q
+    # Plain local arrays: a field of a tuple is counted as a new reference each time it is read.
+    d, place, holder, mate, neighbours, decay = chip.distance, s.place, s.holder, s.mate, chip.neighbours, s.decay
+    head, after, ahead_mate = s.ahead_head, s.ahead_next, s.ahead_mate
+    for x in s.busy[: 2 * s.count[_FRONT]]:
+        p = place[x]
+        for k in range(neighbours.shape[1]):
+            q = neighbours[p, k]
+            if q < 0:
+                break
+            y = holder[q]
+            if y >= 0 and mate[y] >= 0 and q < p:
+                continue
+            near = near_total + _near_gain(d, place, mate, x, p, q) + _near_gain(d, place, mate, y, q, p)
+            far = far_total + _far_gain(d, place, head, after, ahead_mate, x, p, q)
+            far += _far_gain(d, place, head, after, ahead_mate, y, q, p)
+            score = (near * near_scale + far * far_scale) * max(decay[p], decay[q])
+            if reward > 0:
+                score -= reward * (3 - _swap_cost(_joined(s, p, q)))
+            if score < best - 1e-9:
+                best, best_p, best_q, ties = score, p, q, 1
+            elif score < best + 1e-9:
+                ties += 1
+                if _below(rng, ties) == 0:
+                    best_p, best_q = p, q
     return best_p, best_q
 
 
