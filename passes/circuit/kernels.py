@@ -22,9 +22,11 @@ FRONT_SCALED: Final = 2
 DECAY: Final = 3
 ABSORB: Final = 4
 PATIENCE: Final = 5
-NUM_KNOBS: Final = 6
+FADE: Final = 6
+NUM_KNOBS: Final = 7
 """Columns of a row of knobs: size and weight of the extended set, whether the front's distance is divided by its size,
-decay for each SWAP of a qubit, reward of a SWAP that joins the last gate of its pair, SWAPs without progress."""
+decay for each SWAP of a qubit, reward of a SWAP that joins the last gate of its pair, SWAPs without progress,
+how much less each gate of the extended set weighs than the one before (1: all the same)."""
 
 SWAPS: Final = 0
 COST: Final = 1
@@ -89,6 +91,7 @@ class _State(NamedTuple):
     ahead_head: I32
     ahead_next: I32
     ahead_mate: I32
+    ahead_weight: F64
     partner: I32
     block: I32
     level: I64
@@ -144,6 +147,7 @@ def _new_state(dag: Dag, chip: Chip, place: I32, knobs: F64) -> _State:
         np.full(logical, -1, np.int32),
         np.empty(2 * size + 2, np.int32),
         np.empty(2 * size + 2, np.int32),
+        knobs[FADE] ** np.arange(size + 1),
         np.full(n, -1, np.int32),
         np.zeros(n, np.int32),
         np.zeros(n, np.int64),
@@ -285,24 +289,24 @@ def _near_gain(d: I32, place: I32, mate: I32, x: int, p: int, q: int) -> int:
 
 
 @numba.njit(cache=True, nogil=True)
-def _far_gain(d: I32, place: I32, head: I32, nxt: I32, mate: I32, x: int, p: int, q: int) -> int:
+def _far_gain(d: I32, place: I32, head: I32, nxt: I32, mate: I32, weight: F64, x: int, p: int, q: int) -> float:
     """Change of the extended set's distance if logical qubit x moved from p to q."""
     if x < 0:
-        return 0
-    gain = 0
+        return 0.0
+    gain = 0.0
     k = head[x]
     while k >= 0:
         r = place[mate[k]]
         if r != q:
-            gain += d[q, r] - d[p, r]
+            gain += weight[k >> 1] * (d[q, r] - d[p, r])
         k = nxt[k]
     return gain
 
 
 @numba.njit(cache=True, nogil=True)
-def _totals(dag: Dag, chip: Chip, s: _State) -> tuple[int, int]:
+def _totals(dag: Dag, chip: Chip, s: _State) -> tuple[int, float]:
     """Distances of the front layer and of the extended set; lists the front layer's qubits in `busy`."""
-    near, far = 0, 0
+    near, far = 0, 0.0
     for i in range(s.count[_FRONT]):
         g = s.front[i]
         s.busy[2 * i] = dag.first[g]
@@ -310,7 +314,7 @@ def _totals(dag: Dag, chip: Chip, s: _State) -> tuple[int, int]:
         near += chip.distance[s.place[dag.first[g]], s.place[dag.second[g]]]
     for i in range(s.count[_AHEAD]):
         g = s.ahead[i]
-        far += chip.distance[s.place[dag.first[g]], s.place[dag.second[g]]]
+        far += s.ahead_weight[i] * chip.distance[s.place[dag.first[g]], s.place[dag.second[g]]]
     return near, far
 
 
@@ -319,13 +323,15 @@ def _pick_swap(dag: Dag, chip: Chip, s: _State, knobs: F64, rng: U64) -> tuple[i
     """The SWAP of least score among those that touch the front layer; ties are broken at random."""
     near_total, far_total = _totals(dag, chip, s)
     near_scale = 1.0 / s.count[_FRONT] if knobs[FRONT_SCALED] > 0 else 1.0
-    far_scale = knobs[AHEAD_WEIGHT] / max(1, s.count[_AHEAD])
+    far_scale = knobs[AHEAD_WEIGHT] / max(1.0, s.ahead_weight[: s.count[_AHEAD]].sum())
     reward = knobs[ABSORB] * near_scale / 3.0
     best, best_p, best_q, ties = np.inf, -1, -1, 0
     # Plain local arrays: a field of a tuple is counted as a new reference each time it is read.
     d, place, holder, mate, neighbours, decay = chip.distance, s.place, s.holder, s.mate, chip.neighbours, s.decay
-    head, after, ahead_mate = s.ahead_head, s.ahead_next, s.ahead_mate
-    for x in s.busy[: 2 * s.count[_FRONT]]:
+    head, after, ahead_mate, partner, block = s.ahead_head, s.ahead_next, s.ahead_mate, s.partner, s.block
+    busy, fade = s.busy, s.ahead_weight
+    for i in range(2 * s.count[_FRONT]):
+        x = busy[i]
         p = place[x]
         for k in range(neighbours.shape[1]):
             q = neighbours[p, k]
@@ -335,11 +341,12 @@ def _pick_swap(dag: Dag, chip: Chip, s: _State, knobs: F64, rng: U64) -> tuple[i
             if y >= 0 and mate[y] >= 0 and q < p:
                 continue
             near = near_total + _near_gain(d, place, mate, x, p, q) + _near_gain(d, place, mate, y, q, p)
-            far = far_total + _far_gain(d, place, head, after, ahead_mate, x, p, q)
-            far += _far_gain(d, place, head, after, ahead_mate, y, q, p)
+            far = far_total + _far_gain(d, place, head, after, ahead_mate, fade, x, p, q)
+            far += _far_gain(d, place, head, after, ahead_mate, fade, y, q, p)
             score = (near * near_scale + far * far_scale) * max(decay[p], decay[q])
             if reward > 0:
-                score -= reward * (3 - _swap_cost(_joined(s, p, q)))
+                block_value = block[p] if partner[p] == q and partner[q] == p else 0
+                score -= reward * (3 - _swap_cost(block_value))
             if score < best - 1e-9:
                 best, best_p, best_q, ties = score, p, q, 1
             elif score < best + 1e-9:

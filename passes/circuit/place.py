@@ -400,10 +400,11 @@ def knob_sets(device: Device, lookahead: int, decay: float) -> NDArray[np.float6
     patience = 4.0 * float(reach.max() if len(reach) else 1) + 10.0
     return np.array(
         [
-            [lookahead, 0.5, 0, decay, 0.5, patience],
-            [lookahead, 0.5, 1, decay, 0.3, patience],
-            [2 * lookahead, 1.0, 0, decay, 0.0, patience],
-            [max(2, lookahead // 2), 0.5, 0, decay, 1.0, patience],
+            [lookahead, 0.5, 0, decay, 1.0, patience, 0.9],
+            [max(2, lookahead // 2), 0.5, 1, decay, 1.0, patience, 1.0],
+            [2 * lookahead, 1.0, 1, decay, 0.6, patience, 0.9],
+            [lookahead, 0.5, 1, decay, 1.0, patience, 0.8],
+            [lookahead, 1.0, 1, decay, 0.6, patience, 0.7],
         ]
     )
 

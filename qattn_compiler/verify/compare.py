@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,3 +55,29 @@ def unitary_distance(
     wanted = np.zeros((2**m, 2**n), dtype=complex)
     wanted[spread_out] = unitary(before)
     return distance_up_to_phase(unitary(after)[:, spread_in], wanted)
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What was checked, and how it came out.
+
+    Attributes:
+        method: in words; "none" if verification was switched off.
+        error: largest deviation of a decoded number from the reference.
+        tolerance: what is allowed.
+        passed: None if nothing was checked.
+        checks: the single checks: name -> largest deviation (or count of what was looked at).
+    """
+
+    method: str
+    error: float
+    tolerance: float
+    passed: bool | None
+    checks: dict[str, float]
+
+    def to_dict(self) -> dict[str, object]:
+        """Plain data."""
+        return asdict(self)
+
+
+NOT_VERIFIED = Verification("none", float("nan"), float("nan"), None, {})

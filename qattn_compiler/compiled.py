@@ -1,0 +1,272 @@
+"""Compiled: circuits, how to read them, what they cost, and the proof that they mean the expression."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qattn_compiler.errors import OptionError
+from qattn_compiler.interop import cirq_results
+from qattn_compiler.progress import Progress, silent
+from qattn_compiler.targets.target import Target
+from qattn_compiler.unit import Unit
+from qattn_compiler.verify.compare import Verification
+
+if TYPE_CHECKING:
+    from qattn_compiler.report.report import Report
+
+Floats = NDArray[np.float64]
+MAX_SHOTS = 10**9
+
+
+class Estimate(np.ndarray):  # type: ignore[type-arg]
+    """An array of sampled numbers that carries its error bars.
+
+    Attributes:
+        standard_error: same shape: one standard deviation of each number.
+        shots: runs of each circuit.
+    """
+
+    standard_error: Floats | None
+    shots: int | None
+
+    def __new__(cls, values: Floats, standard_error: Floats, shots: int) -> Estimate:
+        """View `values` as an estimate."""
+        out = np.asarray(values, dtype=np.float64).view(cls)
+        out.standard_error, out.shots = standard_error, shots
+        return out
+
+    def __array_finalize__(self, obj: Any) -> None:
+        """Error bars belong to the whole array; slices and results of arithmetic have none."""
+        if obj is not None:
+            self.standard_error, self.shots = None, None
+
+
+@dataclass(frozen=True, eq=False)
+class Readout:
+    """How one number of the output is read: value = scale * <observable> + offset.
+
+    Attributes:
+        circuit: index into `Compiled.circuits`.
+        position: index of the number in the expression's whole output array.
+        observable: a `cirq.PauliString` on the circuit's qubits.
+        scale: the sub-normalisation.
+        offset: the classical part.
+        postselect: qubit -> bit that must be measured; empty where nothing is thrown away.
+    """
+
+    circuit: int
+    position: tuple[int, ...]
+    observable: Any
+    scale: float
+    offset: float
+    postselect: Mapping[Any, int] = MappingProxyType({})
+
+
+class Circuits(Sequence[Any]):
+    """A tuple of `cirq.Circuit` that makes each when it is first asked for."""
+
+    def __init__(self, size: int, make: Callable[[int], Any]) -> None:
+        self._made: list[Any] = [None] * size
+        self._make = make
+
+    def __len__(self) -> int:
+        return len(self._made)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return tuple(self[i] for i in range(*index.indices(len(self))))
+        position = range(len(self))[index]
+        if self._made[position] is None:
+            self._made[position] = self._make(position)
+        return self._made[position]
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[i] for i in range(len(self)))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, (tuple, Circuits)) and tuple(self) == tuple(other)
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} circuits>"
+
+
+@dataclass(frozen=True, eq=False)
+class Compiled:
+    """The result of `compile`.
+
+    Attributes:
+        target: the machine.
+        units: the compiled structures; `circuits` runs through their members.
+        shape: shape of the expression's whole output.
+        chosen: one array of indices for each axis of the output: what was compiled.
+        positions: shape (outputs, axes): index of each chosen output, in order.
+        verification: what was proved.
+        rebind: gives the units for new values of the free tensors.
+        describe: makes the report.
+    """
+
+    target: Target
+    units: tuple[Unit, ...]
+    shape: tuple[int, ...]
+    chosen: tuple[NDArray[np.int64], ...]
+    positions: NDArray[np.int64]
+    verification: Verification
+    rebind: Callable[[Mapping[str, Any]], Compiled]
+    describe: Callable[[Compiled], Report]
+
+    def __repr__(self) -> str:
+        passed = {None: "not verified", True: "verified", False: "WRONG"}[self.verification.passed]
+        return f"<Compiled for {self.target.name}: {len(self.circuits)} circuits, {len(self.positions)} numbers, {passed}>"
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether every tensor has its values (else the circuits have free symbols)."""
+        return all(unit.fused is not None for unit in self.units)
+
+    @cached_property
+    def _places(self) -> list[tuple[Unit, int]]:
+        """For each circuit, its unit and its number there; circuits stand in the order of the first output read."""
+        if not self.is_bound:
+            return [(unit, 0) for unit in self.units]
+        first: list[tuple[int, int, int]] = []
+        for u, unit in enumerate(self.units):
+            members, index = np.unique(unit.batch.member, return_index=True)
+            first += [(int(unit.batch.position[i]), u, int(m)) for m, i in zip(members, index, strict=True)]
+        return [(self.units[u], m) for _, u, m in sorted(first)]
+
+    @cached_property
+    def circuits(self) -> Sequence[Any]:
+        """`cirq.Circuit`s on the target's own qubits, in native gates, measurement included.
+
+        While tensors are free: one circuit a structure, with symbols.
+        """
+        places = self._places
+
+        def make(index: int) -> Any:
+            unit, member = places[index]
+            return unit.cirq_circuit(member) if unit.fused is not None else unit.cirq_template()
+
+        return Circuits(len(places), make)
+
+    @cached_property
+    def readouts(self) -> tuple[Readout, ...]:
+        """One for each chosen number of the output, in row-major order."""
+        number = {(id(unit), member): i for i, (unit, member) in enumerate(self._places)}
+        out: list[Readout | None] = [None] * len(self.positions)
+        for unit in self.units:
+            qubits = [self.target.device.qubits[q] for q in unit.observed]
+            observable = cirq_results.z_product(qubits)
+            batch = unit.batch
+            columns = zip(batch.member, batch.position, batch.scale, batch.offset, strict=True)
+            for member, position, scale, offset in columns:
+                circuit = number[(id(unit), int(member) if unit.fused is not None else 0)]
+                place = tuple(self.positions[position].tolist())
+                out[position] = Readout(circuit, place, observable, float(scale), float(offset))
+        return tuple(r for r in out if r is not None)
+
+    @cached_property
+    def report(self) -> Report:
+        """Costs by stage and pass, decoding, notes: `.to_dict()`, `.to_markdown()`."""
+        return self.describe(self)
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """Shape of what `evaluate` gives: (len(rows), len(components)), or () for a scalar."""
+        return tuple(len(axis) for axis in self.chosen)
+
+    def evaluate(
+        self, shots: int | None = None, sampler: Any = None, *, progress: Progress = silent
+    ) -> NDArray[np.float64]:
+        """The output, decoded from the circuits.
+
+        Args:
+            shots: None for exact expectations (by the package's own simulator), else runs of each circuit.
+            sampler: any `cirq.Sampler`, or the name of a target for its noisy virtual machine; with shots only.
+            progress: told how far sampling is.
+
+        Returns:
+            shape (len(rows), len(components)), () for a scalar expression; with shots an `Estimate`, which has
+            `.standard_error` of the same shape.
+
+        Raises:
+            OptionError: tensors are still free, shots is no positive integer, or a sampler was given without shots.
+        """
+        if not self.is_bound:
+            raise OptionError("the circuits have free symbols", hint="give their values with bind({...}) first")
+        if shots is None:
+            if sampler is not None:
+                raise OptionError("a sampler needs shots", hint="evaluate(shots=1000, sampler=...)")
+            return self._decode([unit.expectations() for unit in self.units])[0]
+        return self._sample(_check_shots(shots), sampler, progress)
+
+    def bind(self, values: Mapping[str, Any]) -> Compiled:
+        """The same structures with values for the free tensors; nothing is compiled again.
+
+        Raises:
+            OptionError: a name is not free, or one is missing.
+            WeightError, ShapeError: the values do not fit.
+        """
+        return self.rebind(values)
+
+    def save(self, folder: Any, *, progress: Progress = silent) -> None:
+        """Write circuits, read-outs and report into a folder, whole or not at all.
+
+        Raises:
+            OutputError: the folder cannot be written.
+        """
+        from qattn_compiler.report.save import save
+
+        save(self, folder, progress)
+
+    def _decode(self, expectations: Sequence[Floats]) -> tuple[Floats, Floats]:
+        """Outputs and scales in the shape of the output, from each unit's expectations."""
+        flat, scales = np.empty(len(self.positions)), np.empty(len(self.positions))
+        for unit, means in zip(self.units, expectations, strict=True):
+            batch = unit.batch
+            flat[batch.position] = batch.scale * means[batch.member] + batch.offset
+            scales[batch.position] = batch.scale
+        return flat.reshape(self.output_shape), scales.reshape(self.output_shape)
+
+    def _sample(self, shots: int, sampler: Any, progress: Progress) -> Estimate:
+        if isinstance(sampler, str):
+            from qattn_compiler import targets
+            from qattn_compiler.errors import TargetError
+
+            target = targets.get(sampler)
+            if target.noisy_sampler is None:
+                raise TargetError(f"there is no noisy virtual machine of {sampler}")
+            sampler = target.noisy_sampler()
+        sampler = cirq_results.check_sampler(sampler)
+        means = cirq_results.parity_means(list(self.circuits), sampler, shots, progress)
+        by_unit = [np.zeros(unit.batch.circuits) for unit in self.units]
+        index = {id(unit): u for u, unit in enumerate(self.units)}
+        for mean, (unit, member) in zip(means, self._places, strict=True):
+            by_unit[index[id(unit)]][member] = mean
+        values, scales = self._decode(by_unit)
+        variances = [1.0 - m**2 for m in by_unit]
+        spread = np.empty(len(self.positions))
+        for unit, variance in zip(self.units, variances, strict=True):
+            spread[unit.batch.position] = variance[unit.batch.member]
+        # The unbiased variance of a mean of +-1; one shot says nothing about its spread: take the largest there is.
+        error = np.sqrt(spread / (shots - 1)) if shots > 1 else np.ones(len(spread))
+        return Estimate(values, np.abs(scales) * error.reshape(self.output_shape), shots)
+
+    def with_verification(self, verification: Verification) -> Compiled:
+        """The same result with what was proved of it."""
+        return replace(self, verification=verification)
+
+
+def _check_shots(shots: Any) -> int:
+    if isinstance(shots, bool) or not isinstance(shots, (int, np.integer)) or not 1 <= shots <= MAX_SHOTS:
+        raise OptionError(f"shots is {shots!r}; a whole number from 1 to {MAX_SHOTS} was expected")
+    return int(shots)

@@ -1,0 +1,171 @@
+"""Unit: one circuit structure, compiled once, with as many sets of numbers as there are circuits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qattn_compiler.circuit.layout import Routed
+from qattn_compiler.circuit.table import Circuit
+from qattn_compiler.interop import cirq_io
+from qattn_compiler.lower.batch import Batch
+from qattn_compiler.passes.circuit.fuse_single_qubit import FusedBatch, fuse_batch
+from qattn_compiler.pipeline import Pass
+from qattn_compiler.report.metrics import Execution, Metrics, execution, metrics
+from qattn_compiler.targets.target import Target
+from qattn_compiler.verify.simulate import Group, expectation_z, simulate
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One line of the report: a pass and what it left.
+
+    Attributes:
+        name: the pass.
+        stage: "lower", "logical", "route" or "physical".
+        seconds: time it took.
+        after: costs after it.
+    """
+
+    name: str
+    stage: str
+    seconds: float
+    after: Metrics
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data."""
+        return {"pass": self.name, "stage": self.stage, "seconds": self.seconds, **self.after.to_dict()}
+
+
+@dataclass(frozen=True, eq=False)
+class Unit:
+    """A compiled structure and its numbers.
+
+    Attributes:
+        batch: program, numbers, decoding.
+        logical: the program's circuit, all-to-all, with parameters.
+        template: on the target's qubits, native but for symbolic single-qubit runs, with the same parameters.
+        routed: the layouts.
+        steps: what each pass left.
+        fused: native angles of every circuit; None while tensors are free.
+    """
+
+    batch: Batch
+    logical: Circuit
+    template: Circuit
+    routed: Routed
+    steps: tuple[Step, ...]
+    fused: FusedBatch | None
+    cache: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def observed(self) -> tuple[int, ...]:
+        """Device qubit indices whose product of Z is read."""
+        return tuple(int(self.routed.final[q]) for q in self.batch.program.observed)
+
+    @property
+    def structure(self) -> Circuit:
+        """The native structure if bound, else the symbolic template."""
+        return self.template if self.fused is None else self.fused.circuit
+
+    def with_numbers(self, batch: Batch) -> Unit:
+        """The same structure with other numbers: nothing is compiled again."""
+        return replace(self, batch=batch, fused=_fuse(batch, self.logical, self.template), cache={})
+
+    def metrics(self) -> Metrics:
+        """Costs of the structure (a circuit may have fewer single-qubit gates, where its angles vanish)."""
+        if "metrics" not in self.cache:
+            self.cache["metrics"] = metrics(_generic(self.structure))
+        value: Metrics = self.cache["metrics"]
+        return value
+
+    def execution(self, target: Target) -> Execution:
+        """Duration and estimated fidelity of the structure."""
+        if "execution" not in self.cache:
+            self.cache["execution"] = execution(_generic(self.structure), target.device)
+        value: Execution = self.cache["execution"]
+        return value
+
+    def states(self) -> list[Group]:
+        """Final states of all circuits, by the NumPy simulator."""
+        if "states" not in self.cache:
+            assert self.fused is not None
+            self.cache["states"] = simulate(self.fused.circuit, self.fused.angles)
+        value: list[Group] = self.cache["states"]
+        return value
+
+    def expectations(self) -> Floats:
+        """Exact expectation of each circuit's observable, shape (circuits,)."""
+        return expectation_z(self.states(), self.observed)
+
+    def cirq_circuit(self, index: int) -> Any:
+        """One circuit for Cirq, native, without global phase."""
+        assert self.fused is not None
+        return cirq_io.to_cirq(self.fused.member(index), global_phase=False)
+
+    def cirq_template(self) -> Any:
+        """The circuit with free symbols, for Cirq."""
+        return cirq_io.to_cirq(self.template, global_phase=False)
+
+
+def compile_unit(
+    batch: Batch, target: Target, *, level: int, seed: int, bound: bool, say: Callable[[str], None]
+) -> Unit:
+    """Bring one program onto a machine.
+
+    Args:
+        batch: program and numbers.
+        target: the machine.
+        level: optimization level.
+        seed: of placement and routing.
+        bound: whether the numbers are real (or stand in for free tensors).
+        say: told the name of each pass as it ends.
+
+    Raises:
+        TargetError: the machine is too small.
+    """
+    steps: list[Step] = []
+
+    def hook(stage: str) -> Callable[[Circuit, Pass[Circuit], Circuit, float], None]:
+        def note(_: Circuit, step: Pass[Circuit], after: Circuit, seconds: float) -> None:
+            steps.append(Step(step.name, stage, seconds, metrics(after)))
+            say(step.name)
+
+        return note
+
+    begin = perf_counter()
+    logical = batch.program.circuit()
+    steps.append(Step("synthesise", "lower", perf_counter() - begin, metrics(logical)))
+    circuit = target.logical_passes(level).run(logical, hook("logical"))
+    begin = perf_counter()
+    routed = target.route(level, seed).route(circuit)
+    steps.append(Step("route", "route", perf_counter() - begin, metrics(routed.circuit)))
+    template = target.physical_passes(level).run(routed.circuit, hook("physical"))
+    fused = _fuse(batch, logical, template) if bound else None
+    unit = Unit(batch, logical, template, routed, (), fused)
+    if fused is not None:
+        target.device.check(fused.circuit)
+        steps.append(Step("bind", "bind", 0.0, unit.metrics()))
+    return replace(unit, steps=tuple(steps))
+
+
+def _fuse(batch: Batch, logical: Circuit, template: Circuit) -> FusedBatch:
+    values = batch.program.parameter_values(logical, batch.numbers)
+    if template.params != logical.params:
+        column = {p.name: i for i, p in enumerate(logical.params)}
+        values = values[:, [column[p.name] for p in template.params]]
+    return fuse_batch(template, values)
+
+
+def _generic(structure: Circuit) -> Circuit:
+    """The structure with angles that are no special case, so that every pulse is counted."""
+    return structure if structure.is_symbolic else replace(structure, angles=np.full(structure.angles.shape, 0.3))
+
+
