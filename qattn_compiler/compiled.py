@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from qattn_compiler.errors import OptionError
 from qattn_compiler.interop import cirq_results
 from qattn_compiler.progress import Progress, silent
+from qattn_compiler.report.files import write_folder
 from qattn_compiler.targets.target import Target
 from qattn_compiler.unit import Unit
 from qattn_compiler.verify.compare import Verification
@@ -219,14 +221,51 @@ class Compiled:
         return self.rebind(values)
 
     def save(self, folder: Any, *, progress: Progress = silent) -> None:
-        """Write circuits, read-outs and report into a folder, whole or not at all.
+        """Write circuits (Cirq JSON), decoding and report into a folder, whole or not at all.
+
+        The folder then holds `circuits/<number>.json`, `decoding.json`, `report.json`, `report.md` and `report.html`.
 
         Raises:
             OutputError: the folder cannot be written.
         """
-        from qattn_compiler.report.save import save
+        write_folder(folder, self._files(progress))
 
-        save(self, folder, progress)
+    def decoding(self) -> dict[str, Any]:
+        """The read-outs as plain data, with the rule that decodes them."""
+        total = len(self.circuits)
+        entries = []
+        for readout in self.readouts:
+            entries.append(
+                {
+                    "circuit": _file_name(readout.circuit, total),
+                    "position": list(readout.position),
+                    "observable": {str(q): "Z" for q in readout.observable},
+                    "scale": readout.scale,
+                    "offset": readout.offset,
+                    "postselect": {str(q): bit for q, bit in readout.postselect.items()},
+                }
+            )
+        rule = "value = scale * <product of the observable's Paulis> + offset; shots come under measurement_key"
+        return {
+            "rule": rule,
+            "measurement_key": cirq_results.READ_KEY,
+            "output_shape": list(self.shape),
+            "readouts": entries,
+        }
+
+    def _files(self, progress: Progress) -> dict[str, str]:
+        report = self.report
+        total = len(self.circuits)
+        files = {
+            "report.json": report.to_json(),
+            "report.md": report.to_markdown(),
+            "report.html": report.to_html(),
+            "decoding.json": json.dumps(self.decoding(), indent=1) + "\n",
+        }
+        for i, circuit in enumerate(self.circuits):
+            files[_file_name(i, total)] = cirq_results.to_json(circuit)
+            progress("write", i + 1, total)
+        return files
 
     def _decode(self, expectations: Sequence[Floats]) -> tuple[Floats, Floats]:
         """Outputs and scales in the shape of the output, from each unit's expectations."""
@@ -264,6 +303,10 @@ class Compiled:
     def with_verification(self, verification: Verification) -> Compiled:
         """The same result with what was proved of it."""
         return replace(self, verification=verification)
+
+
+def _file_name(index: int, total: int) -> str:
+    return f"circuits/{index:0{max(4, len(str(total - 1)))}d}.json"
 
 
 def _check_shots(shots: Any) -> int:

@@ -67,7 +67,8 @@ class Pipeline(Generic[T]):
 
 def _run_one(step: Pass[T], ir: T, hook: Hook[T] | None) -> T:
     if isinstance(step, Pipeline):
-        return step.run(ir, hook)
+        inner: T = step.run(ir, hook)
+        return inner
     begin = perf_counter()
     try:
         after = step.run(ir)

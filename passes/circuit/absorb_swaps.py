@@ -1,7 +1,8 @@
 """Absorb a SWAP into a CZ or CX on the same pair: the two together cost two CZ instead of four.
 
-`CZ . SWAP = iSWAP . (S^-1 x S^-1)`, and an iSWAP is two CZ. Single-qubit gates between the two do not matter: a SWAP
-moves past them by exchanging their wires. Each CZ or CX takes in at most one SWAP, the first that comes.
+`CZ . SWAP = iSWAP . (S^-1 x S^-1)`, and an iSWAP is two CZ. Single-qubit gates between the two do not
+matter: a SWAP moves past them by exchanging their wires. Each CZ or CX takes in at most one SWAP, the first
+that comes.
 
 Source: mirror gates, MIRAGE (McKinney, Hatridge, Jones, arXiv:2308.03874).
 """
@@ -17,6 +18,7 @@ import numpy as np
 from qattn_compiler.circuit.edit import Rule, Step, expand
 from qattn_compiler.circuit.gates import BY_NAME, CZ, NUM_QUBITS, SWAP
 from qattn_compiler.circuit.table import Circuit
+from qattn_compiler.passes.circuit.base import CirqTransformer
 
 _CX = BY_NAME["cx"].code
 _ISWAP = (Step("iswap", (0, 1)), Step("sdg", (0,)), Step("sdg", (1,)))
@@ -30,7 +32,7 @@ _DROP, _CZ_SWAP, _CX_SWAP, _SWAP_CX = range(4)
 
 
 @dataclass(frozen=True)
-class AbsorbSwaps:
+class AbsorbSwaps(CirqTransformer):
     """Absorb SWAPs into neighbouring CZ and CX (module docstring).
 
     Keeps: meaning and global phase exactly, rows with tags or other extras.

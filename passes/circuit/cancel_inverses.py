@@ -1,9 +1,10 @@
 """Remove gates that undo each other, through everything that commutes with them.
 
-Two rules. Gates that are diagonal on a Pauli axis on each of their qubits (CZ, CX, S, ...) meet through all that
-commutes with them, by axis epochs as in `merge_rotations`: `CX01 CX02 CX01` leaves `CX02`. All gates cancel with an
-inverse that stands right beside them (H H, SWAP SWAP, Givens(a) Givens(-a), symbolic angles too), in one sweep that
-also finds what becomes adjacent. Both are linear; they alternate until nothing changes.
+Two rules. Gates that are diagonal on a Pauli axis on each of their qubits (CZ, CX, S, ...) meet through all
+that commutes with them, by axis epochs as in `merge_rotations`: `CX01 CX02 CX01` leaves `CX02`. All gates
+cancel with an inverse that stands right beside them (H H, SWAP SWAP, Givens(a) Givens(-a), symbolic angles
+too), in one sweep that also finds what becomes adjacent. Both are linear; they alternate until nothing
+changes.
 
 Source: Nam, Ross, Su, Childs, Maslov, npj Quantum Information 4, 23 (2018), gate cancellation.
 """
@@ -18,10 +19,11 @@ from numpy.typing import NDArray
 
 from qattn_compiler.circuit.gates import AXIS_CODES, GATES, INVERSE, NUM_ANGLES, NUM_QUBITS, SYMMETRIC
 from qattn_compiler.circuit.table import Circuit
+from qattn_compiler.passes.circuit.base import CirqTransformer
 
 
 @dataclass(frozen=True)
-class CancelInverses:
+class CancelInverses(CirqTransformer):
     """Cancel inverse pairs (module docstring).
 
     Keeps: meaning and global phase exactly, rows with tags or other extras.
@@ -101,7 +103,7 @@ def _left_after_adjacent(circuit: Circuit) -> NDArray[np.int64]:
 
 
 def _forms(circuit: Circuit) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Numbers for (gate, operands, angles) of each row and of its inverse; -1 where a row may not be touched."""
+    """Numbers for (gate, operands, angles) of each row and of its inverse; -1 for rows to leave alone."""
     fit = (NUM_QUBITS[circuit.op] > 0) & (circuit.extra < 0)
     symbolic = circuit.symbolic_rows & fit
     plain = np.flatnonzero(fit & ~symbolic)
@@ -110,7 +112,8 @@ def _forms(circuit: Circuit) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     form, inverse = np.full(size, -1), np.full(size, -1)
     angles = circuit.angles[plain]
     columns = np.column_stack([circuit.op[plain], operands[plain], angles]) + 0.0
-    backward = np.column_stack([INVERSE[circuit.op[plain]], operands[plain], _inverse_angles(circuit, plain)]) + 0.0
+    undone = _inverse_angles(circuit, plain)
+    backward = np.column_stack([INVERSE[circuit.op[plain]], operands[plain], undone]) + 0.0
     if len(plain):
         _, number = np.unique(np.concatenate([columns, backward]), axis=0, return_inverse=True)
         form[plain], inverse[plain] = number[: len(plain)], number[len(plain) :]

@@ -1,6 +1,7 @@
 """Drop rotations whose angle is below a tolerance, and say how much was dropped.
 
-An error of at most half the sum of the dropped angles in operator norm; `dropped` gives that sum for the report.
+The error in operator norm is at most the sum of the dropped angles (half of it for rx, ry, rz and their
+kind); `dropped` gives that sum for the report.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from numpy.typing import NDArray
 from qattn_compiler.circuit.gates import BY_NAME, NUM_ANGLES, PHASED_XZ, ROTATION_FAMILY
 from qattn_compiler.circuit.table import Circuit
 from qattn_compiler.errors import PassError
+from qattn_compiler.passes.circuit.base import CirqTransformer
 
 
 @dataclass(frozen=True)
-class DropNegligible:
+class DropNegligible(CirqTransformer):
     """Drop rotations with |angle| <= atol (radians).
 
     Keeps: symbolic gates, rows with tags or other extras.
@@ -51,7 +53,10 @@ class DropNegligible:
 
 
 def _size(circuit: Circuit) -> NDArray[np.float64]:
-    """|angle| of one-angle rows; |x| + |z| of `phased_xz` (its a alone does nothing); |theta| + |phi| of fsim."""
+    """|angle| of one-angle rows; |x| + |z| of `phased_xz` (its a alone does nothing); |theta| + |phi| of fsim.
+
+    Shape (rows,), radians.
+    """
     sizes = np.abs(circuit.angles)
     sizes[circuit.op == PHASED_XZ, 2] = 0.0
     total: NDArray[np.float64] = sizes.sum(axis=1)

@@ -1,8 +1,8 @@
 """Multiply each run of single-qubit gates into one `phased_xz`.
 
-A run is all single-qubit gates on a qubit between two rows that are none. A run that is the identity vanishes (its
-phase is kept). Gates with a symbolic angle end runs; `fuse_batch` multiplies whole runs, symbolic ones too, once
-their values are known, so that a bound circuit has one pulse for each run.
+A run is all single-qubit gates on a qubit between two rows that are none. A run that is the identity
+vanishes (its phase is kept). Gates with a symbolic angle end runs; `fuse_batch` multiplies whole runs,
+symbolic ones too, once their values are known, so that a bound circuit has one pulse for each run.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 from qattn_compiler.circuit import su2
 from qattn_compiler.circuit.gates import NUM_QUBITS, PHASED_XZ
 from qattn_compiler.circuit.table import Circuit
+from qattn_compiler.passes.circuit.base import CirqTransformer
 
 IDENTITY = 1e-14
 """Angles (radians) of a fused gate up to here are rounding errors."""
 
 
 @dataclass(frozen=True)
-class FuseSingleQubit:
+class FuseSingleQubit(CirqTransformer):
     """One `phased_xz` for each numeric single-qubit run (module docstring).
 
     Keeps: meaning and global phase exactly, symbolic gates, rows with tags or other extras.
@@ -38,7 +39,7 @@ class FuseSingleQubit:
         if not fusable.any():
             return circuit
         q, phases = su2.quaternions(circuit.op, circuit.angles)
-        head, product, length = fuse_runs(fusable, q, circuit.wires, circuit.num_wires)
+        _, product, length = fuse_runs(fusable, q, circuit.wires, circuit.num_wires)
         heads = np.flatnonzero(length)
         angles, signs = su2.to_xza(product[heads])
         identity = (np.abs(angles) < IDENTITY).all(axis=1)
@@ -101,6 +102,7 @@ def fuse_batch(circuit: Circuit, values: NDArray[np.float64]) -> FusedBatch:
     rows = np.flatnonzero(~fusable | (length > 0))
     op = circuit.op.copy()
     op[heads] = PHASED_XZ
-    shape = replace(circuit, op=op, affine=circuit.affine.empty(), params=(), angles=np.zeros_like(circuit.angles))
+    none = np.zeros_like(circuit.angles)
+    shape = replace(circuit, op=op, affine=circuit.affine.empty(), params=(), angles=none)
     total = phases + float(offsets[fusable].sum()) + signs.sum(axis=1)
     return FusedBatch(shape.with_rows(rows), angles[:, rows], np.remainder(total, 2 * np.pi))

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numba
 import numpy as np
@@ -43,7 +43,17 @@ _COST: Final = 5
 _EVENTS: Final = 6
 _STALE: Final = 7
 
-_DECAY_RESET = 5
+_QUEUED: Final = -9
+
+_DECAY_RESET: Final = 5
+
+# What the running block on a pair is: 0 nothing, 1..3 native gates and last a gate, 4 a bare SWAP, 5 two gates' worth
+# and last a SWAP, 6 three gates' worth and last a SWAP. CZ and SWAP together are an iSWAP, two gates.
+_WORTH: Final = np.array([0, 1, 2, 3, 3, 2, 3], np.int64)
+_SWAP_COST: Final = np.array([3, 1, 1, 0, -3, -1, 0], np.int64)
+_SWAP_TO: Final = np.array([4, 5, 6, 6, 0, 1, 3], np.int64)
+# SWAPs saved by a SWAP there, in thirds; nothing for a SWAP after a SWAP, which would only go back.
+_SAVED: Final = np.array([0, 2, 2, 3, 0, 0, 0], np.int64)
 
 
 class Dag(NamedTuple):
@@ -96,12 +106,12 @@ class _State(NamedTuple):
     block: I32
     level: I64
     decay: F64
-    count: I64
+    tally: I64
     error: F64
 
 
 @numba.njit(cache=True, nogil=True)
-def _random(state: U64) -> np.uint64:
+def _random(state: U64) -> Any:
     """xorshift64*: our own generator, so that results do not depend on Numba's."""
     x = state[0]
     x ^= x >> np.uint64(12)
@@ -112,7 +122,7 @@ def _random(state: U64) -> np.uint64:
 
 
 @numba.njit(cache=True, nogil=True)
-def _below(state: U64, n: int) -> int:
+def _below(state: U64, n: int) -> Any:
     return np.int64(_random(state) >> np.uint64(33)) % n
 
 
@@ -159,7 +169,7 @@ def _new_state(dag: Dag, chip: Chip, place: I32, knobs: F64) -> _State:
 
 @numba.njit(cache=True, nogil=True)
 def _spend(chip: Chip, s: _State, p: int, q: int, cost: int, block: int) -> None:
-    """Account for `cost` native gates on the edge (p, q), whose block is worth `block` afterwards."""
+    """Account for `cost` native gates on the edge (p, q), whose block has the code `block` afterwards."""
     s.partner[p] = q
     s.partner[q] = p
     s.block[p] = block
@@ -167,83 +177,94 @@ def _spend(chip: Chip, s: _State, p: int, q: int, cost: int, block: int) -> None
     level = max(s.level[p], s.level[q]) + cost
     s.level[p] = level
     s.level[q] = level
-    s.count[_COST] += cost
+    s.tally[_COST] += cost
     s.error[0] += cost * chip.error[p, q]
 
 
 @numba.njit(cache=True, nogil=True)
-def _joined(s: _State, p: int, q: int) -> int:
-    """What the running block on (p, q) is worth: 0 if something else came between."""
+def _joined(s: _State, p: int, q: int) -> Any:
+    """The code of the running block on (p, q): 0 if something else came between."""
     if s.partner[p] == q and s.partner[q] == p:
         return s.block[p]
     return 0
 
 
 @numba.njit(cache=True, nogil=True)
-def _swap_cost(block: int) -> int:
-    """Native gates that a SWAP adds to a block worth that many: CZ and SWAP together are an iSWAP, two gates."""
-    if block == 0:
-        return 3
-    return 0 if block == 3 else 1
+def _execute(dag: Dag, chip: Chip, s: _State, g: int) -> None:
+    """Account for gate g, and lower what waits for it."""
+    a, b = dag.first[g], dag.second[g]
+    if a >= 0:
+        p, q = s.place[a], s.place[b]
+        block = _joined(s, p, q)
+        worth = min(3, _WORTH[block] + dag.weight[g])
+        if block == 4 and dag.weight[g] == 1:
+            worth = 2
+        _spend(chip, s, p, q, worth - _WORTH[block], worth)
+    for k in range(dag.start[g], dag.start[g + 1]):
+        s.waiting[dag.after[k]] -= 1
 
 
 @numba.njit(cache=True, nogil=True)
 def _drain(dag: Dag, chip: Chip, s: _State, events: I32) -> bool:
     """Execute every gate that can be; the rest of the queue goes to the front layer."""
     progress = False
-    while s.count[_HEAD] < s.count[_TAIL]:
-        g = s.queue[s.count[_HEAD]]
-        s.count[_HEAD] += 1
+    while s.tally[_HEAD] < s.tally[_TAIL]:
+        g = s.queue[s.tally[_HEAD]]
+        s.tally[_HEAD] += 1
         a, b = dag.first[g], dag.second[g]
-        if a >= 0:
-            p, q = s.place[a], s.place[b]
-            if chip.distance[p, q] != 1:
-                s.front[s.count[_FRONT]] = g
-                s.count[_FRONT] += 1
-                s.front_at[a] = g
-                s.front_at[b] = g
-                s.mate[a] = b
-                s.mate[b] = a
-                continue
-            block = _joined(s, p, q)
-            worth = min(3, block + dag.weight[g])
-            _spend(chip, s, p, q, worth - block, worth)
+        if a >= 0 and chip.distance[s.place[a], s.place[b]] != 1:
+            s.front[s.tally[_FRONT]] = g
+            s.tally[_FRONT] += 1
+            s.mate[a] = b
+            s.mate[b] = a
+            s.front_at[a] = g
+            s.front_at[b] = g
+            continue
         progress = True
-        if len(events) > 0:
-            events[s.count[_EVENTS], 0] = g
-            s.count[_EVENTS] += 1
+        _execute(dag, chip, s, g)
+        _note(s, events, g, -1)
         for k in range(dag.start[g], dag.start[g + 1]):
             t = dag.after[k]
-            s.waiting[t] -= 1
             if s.waiting[t] == 0:
-                s.queue[s.count[_TAIL]] = t
-                s.count[_TAIL] += 1
+                # Two wires may lead to the same gate: it joins the queue once.
+                s.waiting[t] = _QUEUED
+                s.queue[s.tally[_TAIL]] = t
+                s.tally[_TAIL] += 1
     return progress
 
 
 @numba.njit(cache=True, nogil=True)
+def _note(s: _State, events: I32, what: int, other: int) -> None:
+    """Record an event while there is room; the count goes on, so that the caller sees an overflow."""
+    if s.tally[_EVENTS] < len(events):
+        events[s.tally[_EVENTS], 0] = what
+        events[s.tally[_EVENTS], 1] = other
+    s.tally[_EVENTS] += 1
+
+
+@numba.njit(cache=True, nogil=True)
 def _leave_front(dag: Dag, s: _State, g: int) -> None:
-    for i in range(s.count[_FRONT]):
+    for i in range(s.tally[_FRONT]):
         if s.front[i] == g:
-            s.count[_FRONT] -= 1
-            s.front[i] = s.front[s.count[_FRONT]]
+            s.tally[_FRONT] -= 1
+            s.front[i] = s.front[s.tally[_FRONT]]
             break
     s.front_at[dag.first[g]] = -1
     s.front_at[dag.second[g]] = -1
     s.mate[dag.first[g]] = -1
     s.mate[dag.second[g]] = -1
-    s.queue[s.count[_TAIL]] = g
-    s.count[_TAIL] += 1
+    s.queue[s.tally[_TAIL]] = g
+    s.tally[_TAIL] += 1
 
 
 @numba.njit(cache=True, nogil=True)
 def _look_ahead(dag: Dag, s: _State, size: int, scratch: I32) -> None:
     """The next `size` two-qubit gates behind the front layer, with a list of mates for each qubit."""
-    for i in range(s.count[_AHEAD]):
+    for i in range(s.tally[_AHEAD]):
         s.ahead_head[dag.first[s.ahead[i]]] = -1
         s.ahead_head[dag.second[s.ahead[i]]] = -1
     found, head, tail = 0, 0, 0
-    for i in range(s.count[_FRONT]):
+    for i in range(s.tally[_FRONT]):
         scratch[tail] = s.front[i]
         tail += 1
     taken = 0
@@ -268,7 +289,7 @@ def _look_ahead(dag: Dag, s: _State, size: int, scratch: I32) -> None:
                 found += 1
     for i in range(taken):
         s.waiting[scratch[limit - 1 - i]] += 1
-    s.count[_AHEAD] = found
+    s.tally[_AHEAD] = found
     for i in range(found):
         a, b = dag.first[s.ahead[i]], dag.second[s.ahead[i]]
         s.ahead_mate[2 * i] = b
@@ -307,12 +328,12 @@ def _far_gain(d: I32, place: I32, head: I32, nxt: I32, mate: I32, weight: F64, x
 def _totals(dag: Dag, chip: Chip, s: _State) -> tuple[int, float]:
     """Distances of the front layer and of the extended set; lists the front layer's qubits in `busy`."""
     near, far = 0, 0.0
-    for i in range(s.count[_FRONT]):
+    for i in range(s.tally[_FRONT]):
         g = s.front[i]
         s.busy[2 * i] = dag.first[g]
         s.busy[2 * i + 1] = dag.second[g]
         near += chip.distance[s.place[dag.first[g]], s.place[dag.second[g]]]
-    for i in range(s.count[_AHEAD]):
+    for i in range(s.tally[_AHEAD]):
         g = s.ahead[i]
         far += s.ahead_weight[i] * chip.distance[s.place[dag.first[g]], s.place[dag.second[g]]]
     return near, far
@@ -322,15 +343,15 @@ def _totals(dag: Dag, chip: Chip, s: _State) -> tuple[int, float]:
 def _pick_swap(dag: Dag, chip: Chip, s: _State, knobs: F64, rng: U64) -> tuple[int, int]:
     """The SWAP of least score among those that touch the front layer; ties are broken at random."""
     near_total, far_total = _totals(dag, chip, s)
-    near_scale = 1.0 / s.count[_FRONT] if knobs[FRONT_SCALED] > 0 else 1.0
-    far_scale = knobs[AHEAD_WEIGHT] / max(1.0, s.ahead_weight[: s.count[_AHEAD]].sum())
+    near_scale = 1.0 / s.tally[_FRONT] if knobs[FRONT_SCALED] > 0 else 1.0
+    far_scale = knobs[AHEAD_WEIGHT] / max(1.0, s.ahead_weight[: s.tally[_AHEAD]].sum())
     reward = knobs[ABSORB] * near_scale / 3.0
     best, best_p, best_q, ties = np.inf, -1, -1, 0
     # Plain local arrays: a field of a tuple is counted as a new reference each time it is read.
     d, place, holder, mate, neighbours, decay = chip.distance, s.place, s.holder, s.mate, chip.neighbours, s.decay
     head, after, ahead_mate, partner, block = s.ahead_head, s.ahead_next, s.ahead_mate, s.partner, s.block
     busy, fade = s.busy, s.ahead_weight
-    for i in range(2 * s.count[_FRONT]):
+    for i in range(2 * s.tally[_FRONT]):
         x = busy[i]
         p = place[x]
         for k in range(neighbours.shape[1]):
@@ -344,9 +365,8 @@ def _pick_swap(dag: Dag, chip: Chip, s: _State, knobs: F64, rng: U64) -> tuple[i
             far = far_total + _far_gain(d, place, head, after, ahead_mate, fade, x, p, q)
             far += _far_gain(d, place, head, after, ahead_mate, fade, y, q, p)
             score = (near * near_scale + far * far_scale) * max(decay[p], decay[q])
-            if reward > 0:
-                block_value = block[p] if partner[p] == q and partner[q] == p else 0
-                score -= reward * (3 - _swap_cost(block_value))
+            if partner[p] == q and partner[q] == p:
+                score -= reward * _SAVED[block[p]]
             if score < best - 1e-9:
                 best, best_p, best_q, ties = score, p, q, 1
             elif score < best + 1e-9:
@@ -360,12 +380,9 @@ def _pick_swap(dag: Dag, chip: Chip, s: _State, knobs: F64, rng: U64) -> tuple[i
 def _apply_swap(dag: Dag, chip: Chip, s: _State, p: int, q: int, events: I32) -> None:
     """Exchange what p and q hold; front gates that became neighbours go back to the queue."""
     block = _joined(s, p, q)
-    _spend(chip, s, p, q, _swap_cost(block), 2 if block == 1 else 3)
-    s.count[_SWAPS] += 1
-    if len(events) > 0:
-        events[s.count[_EVENTS], 0] = -1 - p
-        events[s.count[_EVENTS], 1] = q
-        s.count[_EVENTS] += 1
+    _spend(chip, s, p, q, _SWAP_COST[block], _SWAP_TO[block])
+    s.tally[_SWAPS] += 1
+    _note(s, events, -1 - p, q)
     x, y = s.holder[p], s.holder[q]
     s.holder[p], s.holder[q] = y, x
     if x >= 0:
@@ -384,7 +401,7 @@ def _apply_swap(dag: Dag, chip: Chip, s: _State, p: int, q: int, events: I32) ->
 def _release(dag: Dag, chip: Chip, s: _State, events: I32) -> None:
     """Bring the closest pair of the front layer together along a shortest path: progress for sure."""
     best = s.front[0]
-    for i in range(s.count[_FRONT]):
+    for i in range(s.tally[_FRONT]):
         g = s.front[i]
         d = chip.distance[s.place[dag.first[g]], s.place[dag.second[g]]]
         d_best = chip.distance[s.place[dag.first[best]], s.place[dag.second[best]]]
@@ -423,36 +440,81 @@ def route_pass(dag: Dag, chip: Chip, place: I32, knobs: F64, seed: int, events: 
         minus log fidelity).
     """
     s = _new_state(dag, chip, place, knobs)
-    rng = _seeded(seed)
-    size = int(knobs[LOOKAHEAD])
-    scratch = np.empty(len(chip.neighbours) + 8 * size + 16, np.int32)
-    for g in range(len(dag.first)):
-        if s.waiting[g] == 0:
-            s.queue[s.count[_TAIL]] = g
-            s.count[_TAIL] += 1
-    _drain(dag, chip, s, events)
-    _look_ahead(dag, s, size, scratch)
-    while s.count[_FRONT] > 0:
-        if s.count[_STALE] >= knobs[PATIENCE]:
-            _release(dag, chip, s, events)
-        else:
-            p, q = _pick_swap(dag, chip, s, knobs, rng)
-            _apply_swap(dag, chip, s, p, q, events)
-            s.count[_STALE] += 1
-            s.decay[p] += knobs[DECAY]
-            s.decay[q] += knobs[DECAY]
-            if s.count[_STALE] % _DECAY_RESET == 0:
-                s.decay[:] = 1.0
-        if _drain(dag, chip, s, events):
-            s.count[_STALE] = 0
-            s.decay[:] = 1.0
-            _look_ahead(dag, s, size, scratch)
+    _fill_queue(s)
+    _go_on(dag, chip, s, knobs, _seeded(seed), events, 0, np.inf)
+    return s.place, _score(s)
+
+
+@numba.njit(cache=True, nogil=True)
+def _score(s: _State) -> Any:
     score = np.empty(4, np.float64)
-    score[SWAPS] = s.count[_SWAPS]
-    score[COST] = s.count[_COST]
+    score[SWAPS] = s.tally[_SWAPS]
+    score[COST] = s.tally[_COST]
     score[DEPTH] = s.level.max() if len(s.level) else 0
     score[ERROR] = s.error[0]
-    return s.place, score
+    return score
+
+
+@numba.njit(cache=True, nogil=True)
+def _fill_queue(s: _State) -> None:
+    """Put every gate that waits for nothing into the queue."""
+    for g in range(len(s.waiting)):
+        if s.waiting[g] == 0:
+            s.waiting[g] = _QUEUED
+            s.queue[s.tally[_TAIL]] = g
+            s.tally[_TAIL] += 1
+
+
+@numba.njit(cache=True, nogil=True)
+def _go_on(
+    dag: Dag, chip: Chip, s: _State, knobs: F64, rng: U64, events: I32, kicks: int, most: float
+) -> bool:
+    """Route from state s to the end.
+
+    Args:
+        kicks: random SWAPs to begin with.
+        most: give up when more native gates than this are spent.
+
+    Returns:
+        whether the end was reached.
+    """
+    size = int(knobs[LOOKAHEAD])
+    scratch = np.empty(len(chip.neighbours) + 8 * size + 16, np.int32)
+    _drain(dag, chip, s, events)
+    _look_ahead(dag, s, size, scratch)
+    while s.tally[_FRONT] > 0:
+        if s.tally[_COST] > most:
+            return False
+        if s.tally[_STALE] >= knobs[PATIENCE]:
+            _release(dag, chip, s, events)
+        else:
+            if kicks > 0:
+                p, q = _any_swap(dag, chip, s, rng)
+                kicks -= 1
+            else:
+                p, q = _pick_swap(dag, chip, s, knobs, rng)
+            _apply_swap(dag, chip, s, p, q, events)
+            s.tally[_STALE] += 1
+            s.decay[p] += knobs[DECAY]
+            s.decay[q] += knobs[DECAY]
+            if s.tally[_STALE] % _DECAY_RESET == 0:
+                s.decay[:] = 1.0
+        if _drain(dag, chip, s, events):
+            s.tally[_STALE] = 0
+            s.decay[:] = 1.0
+            _look_ahead(dag, s, size, scratch)
+    return True
+
+
+@numba.njit(cache=True, nogil=True)
+def _any_swap(dag: Dag, chip: Chip, s: _State, rng: U64) -> tuple[int, int]:
+    """A random SWAP that touches the front layer."""
+    g = s.front[_below(rng, s.tally[_FRONT])]
+    p = s.place[dag.first[g] if _below(rng, 2) == 0 else dag.second[g]]
+    degree = 1
+    while degree < chip.neighbours.shape[1] and chip.neighbours[p, degree] >= 0:
+        degree += 1
+    return p, chip.neighbours[p, _below(rng, degree)]
 
 
 @numba.njit(cache=True, nogil=True)
@@ -473,7 +535,7 @@ def search(
     Returns:
         for each trial its best layout (trials, logical), (trials, 2) its knob set and seed, and its total (trials,).
     """
-    trials, logical = starts.shape
+    trials = len(starts)
     best = starts.copy()
     how = np.zeros((trials, 2), np.int64)
     total = np.full(trials, np.inf)
@@ -496,62 +558,92 @@ def search(
 
 
 @numba.njit(cache=True, nogil=True)
-def improve(
-    dag: Dag, chip: Chip, place: I32, how: I64, total: float, knobs: F64, steps: int, seed: int, price: F64
-) -> tuple[I32, I64, float]:
-    """Local search over layouts: move one busy qubit to a neighbouring place (or keep the layout and change the tie
-    breaks), route, keep what is not worse.
+def _follow(dag: Dag, chip: Chip, s: _State, events: I32, cut: int, out: I32) -> None:
+    """Repeat the first `cut` events."""
+    for i in range(cut):
+        g = events[i, 0]
+        if g >= 0:
+            s.waiting[g] = _QUEUED
+            _execute(dag, chip, s, g)
+            _note(s, out, g, -1)
+        else:
+            _apply_swap(dag, chip, s, -1 - g, events[i, 1], out)
+
+
+@numba.njit(cache=True, nogil=True)
+def _shaken(knobs: F64, rng: U64) -> F64:
+    """A set of knobs somewhere around one of the given."""
+    out = knobs[_below(rng, len(knobs))].copy()
+    out[AHEAD_WEIGHT] *= 0.5 + _below(rng, 1000) / 700.0
+    out[ABSORB] *= 0.3 + _below(rng, 1000) / 900.0
+    out[LOOKAHEAD] = max(2, int(out[LOOKAHEAD]) // (1 + _below(rng, 3)))
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def polish(
+    dag: Dag, back: Dag, chip: Chip, place: I32, events: I32, tries: int, knobs: F64, seed: int, price: F64, both: bool
+) -> tuple[I32, I32, float]:
+    """Hill climbing over routes: keep a random stretch from the beginning, route the rest anew, take what is not worse.
+    A route read backwards is a route of the reversed circuit, so beginnings are improved the same way.
 
     Args:
-        place, how, total: where to start, as `search` gives it.
-        steps: how many layouts to try.
-        dag, chip, knobs, seed, price: as in `search`.
+        dag, back, chip, knobs, seed, price: as in `search`.
+        place, events: the route to start from, as `route_pass` records it.
+        tries: how many stretches to route.
+        both: whether the layout at the beginning may change.
 
     Returns:
-        the best layout, (knob set, seed), and its total.
+        the layout, the events, and the total.
     """
-    nothing = np.empty((0, 2), np.int32)
     rng = _seeded(seed + 77)
-    logical, n = len(place), len(chip.neighbours)
-    current, current_total = place.copy(), total
-    best, best_how, best_total = place.copy(), how.copy(), total
-    gates = len(dag.first)
-    holder = np.full(n, -1, np.int32)
-    for step in range(steps):
-        trial = current.copy()
-        holder[:] = -1
-        for q in range(logical):
-            holder[trial[q]] = q
-        for _ in range(_below(rng, 3)):
-            g = _below(rng, gates)
-            x = dag.first[g] if _below(rng, 2) == 0 else dag.second[g]
-            if x < 0:
-                continue
-            degree = 0
-            while degree < chip.neighbours.shape[1] and chip.neighbours[trial[x], degree] >= 0:
-                degree += 1
-            if degree == 0:
-                continue
-            p, q = trial[x], chip.neighbours[trial[x], _below(rng, degree)]
-            y = holder[q]
-            trial[x] = q
-            holder[q] = x
-            holder[p] = y
-            if y >= 0:
-                trial[y] = p
-        k = _below(rng, len(knobs))
-        trial_seed = seed * 7919 + step
-        score = route_pass(dag, chip, trial, knobs[k], trial_seed, nothing)[1]
-        value = (score * price).sum()
-        # A step may be a little worse than where we are: the way out of a flat hole.
-        slack = price[COST] * (_below(rng, 100) < 10)
-        if value <= current_total + slack:
-            current, current_total = trial, value
-        if value < best_total:
-            best, best_total = trial.copy(), value
-            best_how[0] = k
-            best_how[1] = trial_seed
-    return best, best_how, best_total
+    if tries <= 0:
+        return place, events, _replayed(dag, chip, place, events, knobs[0], price)[1]
+    turn = max(1, tries // 12)
+    backwards = False
+    end, total = _replayed(dag, chip, place, events, knobs[0], price)
+    for step in range(tries):
+        if both and step % turn == turn - 1:
+            place, events = end, events[::-1].copy()
+            backwards = not backwards
+            end, total = _replayed(back if backwards else dag, chip, place, events, knobs[0], price)
+        d = back if backwards else dag
+        trial_knobs = _shaken(knobs, rng)
+        s = _new_state(d, chip, place, trial_knobs)
+        out = np.empty((2 * len(events) + 64, 2), np.int32)
+        _follow(d, chip, s, events, _below(rng, len(events)), out)
+        _fill_queue(s)
+        most = total / price[COST] + 4
+        if not _go_on(d, chip, s, trial_knobs, rng, out, _below(rng, 3), most):
+            continue
+        value = (_score(s) * price).sum()
+        if value <= total and s.tally[_EVENTS] <= len(out):
+            events, end, total = out[: s.tally[_EVENTS]].copy(), s.place, value
+    if backwards:
+        place, events = end, events[::-1].copy()
+        end, total = _replayed(dag, chip, place, events, knobs[0], price)
+    return place, events, total
+
+
+@numba.njit(cache=True, nogil=True)
+def _replayed(
+    dag: Dag, chip: Chip, place: I32, events: I32, knobs: F64, price: F64
+) -> tuple[I32, Any]:
+    """The final layout and the total of a recorded route."""
+    s = _new_state(dag, chip, place, knobs)
+    _follow(dag, chip, s, events, len(events), np.empty((0, 2), np.int32))
+    return s.place, (_score(s) * price).sum()
+
+
+@numba.njit(cache=True, nogil=True)
+def _exits(neighbours: I32, free: NDArray[np.bool_], p: int) -> int:
+    """Free neighbours of p. Places with few of them go first: they are hard to use later."""
+    count = 0
+    for k in range(neighbours.shape[1]):
+        q = neighbours[p, k]
+        if q >= 0 and free[q]:
+            count += 1
+    return count
 
 
 @numba.njit(cache=True, nogil=True)
@@ -594,22 +686,17 @@ def grow_layout(
             value -= 1e18 if home[q] < 0 else 0.0
             if value > best:
                 x, best = q, value
+        ties = np.flatnonzero((tie[x] > 0) & (place >= 0))
         spot, least = -1, np.inf
         for p in range(n):
             if not free[p] or (home[x] >= 0 and zone[p] != home[x]):
                 continue
             price = noise * _below(rng, 1000) / 1000.0
-            if pull[x] > 0:
-                for q in range(logical):
-                    if tie[x, q] > 0 and place[q] >= 0:
-                        price += tie[x, q] / pull[x] * chip.distance[p, place[q]]
-            else:
+            for q in ties:
+                price += tie[x, q] / pull[x] * chip.distance[p, place[q]]
+            if len(ties) == 0:
                 price += chip.distance[p, center]
-            # Places with few free neighbours first: they are hard to use later.
-            for k in range(chip.neighbours.shape[1]):
-                r = chip.neighbours[p, k]
-                if r >= 0 and free[r]:
-                    price += 0.02
+            price += 0.02 * _exits(chip.neighbours, free, p)
             if price < least:
                 spot, least = p, price
         place[x] = spot
@@ -638,47 +725,33 @@ def long_path(neighbours: I32, allowed: NDArray[np.bool_], length: int, steps: i
     rng = _seeded(seed)
     path = np.empty(n, np.int32)
     position = np.full(n, -1, np.int32)
-    options = np.empty(neighbours.shape[1], np.int32)
+    free = allowed.copy()
     usable = np.flatnonzero(allowed)
     path[0] = usable[_below(rng, len(usable))]
     position[path[0]] = 0
+    free[path[0]] = False
     size = 1
     best = path[:1].copy()
     for _ in range(steps):
         if size >= length:
             break
-        end = path[size - 1]
-        found, fewest = 0, 99
-        for k in range(neighbours.shape[1]):
-            q = neighbours[end, k]
-            if q < 0 or not allowed[q] or position[q] >= 0:
-                continue
-            exits = 0
-            for j in range(neighbours.shape[1]):
-                r = neighbours[q, j]
-                if r >= 0 and allowed[r] and position[r] < 0:
-                    exits += 1
-            if exits < fewest:
-                found, fewest = 0, exits
-            if exits == fewest:
-                options[found] = q
-                found += 1
-        if found:
-            q = options[_below(rng, found)]
+        q = _narrowest(neighbours, free, path[size - 1], rng)
+        if q >= 0:
             path[size] = q
             position[q] = size
+            free[q] = False
             size += 1
             if size > len(best):
                 best = path[:size].copy()
             continue
-        turn = 0
-        for k in range(neighbours.shape[1]):
-            q = neighbours[end, k]
-            if q >= 0 and position[q] >= 0 and position[q] < size - 2:
-                options[turn] = q
-                turn += 1
-        pick = _below(rng, turn + 1)
-        low = 0 if pick == turn else position[options[pick]] + 1
+        # Turn around the part behind a random neighbour on the path; or all of it, which frees the other end.
+        low = 0
+        k = _below(rng, neighbours.shape[1] + 1)
+        if k < neighbours.shape[1]:
+            q = neighbours[path[size - 1], k]
+            if q < 0 or position[q] < 0:
+                continue
+            low = position[q] + 1
         path[low:size] = path[low:size][::-1].copy()
         for i in range(low, size):
             position[path[i]] = i
@@ -686,12 +759,31 @@ def long_path(neighbours: I32, allowed: NDArray[np.bool_], length: int, steps: i
 
 
 @numba.njit(cache=True, nogil=True)
+def _narrowest(neighbours: I32, free: NDArray[np.bool_], p: int, rng: U64) -> int:
+    """The free neighbour of p with fewest free neighbours, ties at random; -1 if p has none."""
+    best, fewest, ties = -1, 1 << 30, 0
+    for k in range(neighbours.shape[1]):
+        q = neighbours[p, k]
+        if q < 0 or not free[q]:
+            continue
+        count = _exits(neighbours, free, q)
+        if count < fewest:
+            best, fewest, ties = q, count, 1
+        elif count == fewest:
+            ties += 1
+            if _below(rng, ties) == 0:
+                best = q
+    return best
+
+
+@numba.njit(cache=True, nogil=True)
 def ring(neighbours: I32, allowed: NDArray[np.bool_], length: int, steps: int, seed: int) -> I32:
-    """A simple cycle of exactly `length` qubits, or an empty array: path steps as in `long_path`, until the two ends of
-    a stretch of that length meet.
+    """A simple cycle of exactly `length` qubits, or an empty array: a square that grows by bumps (two qubits more),
+    while corners slide and, now and then, a bump is flattened so that growth can begin elsewhere.
 
     Args:
-        neighbours, allowed, length, steps, seed: as in `long_path`.
+        neighbours, allowed, steps, seed: as in `long_path`.
+        length: of the cycle; an odd one is found only where squares can become odd cycles.
 
     Returns:
         the cycle, in order, or shape (0,).
@@ -701,79 +793,108 @@ def ring(neighbours: I32, allowed: NDArray[np.bool_], length: int, steps: int, s
     after = np.full(n, -1, np.int32)
     before = np.full(n, -1, np.int32)
     usable = np.flatnonzero(allowed)
-    empty = np.empty(0, np.int32)
-    # A square to begin with.
     size = 0
-    for _ in range(50):
-        a = usable[_below(rng, len(usable))]
-        for i in range(neighbours.shape[1]):
-            for j in range(neighbours.shape[1]):
-                b, d = neighbours[a, i], neighbours[a, j]
-                if b < 0 or d < 0 or b == d or size or not (allowed[b] and allowed[d]):
-                    continue
-                for k in range(neighbours.shape[1]):
-                    c = neighbours[b, k]
-                    if c < 0 or c == a or not allowed[c] or size:
-                        continue
-                    for m in range(neighbours.shape[1]):
-                        if neighbours[c, m] == d:
-                            after[a], after[b], after[c], after[d] = b, c, d, a
-                            before[a], before[b], before[c], before[d] = d, a, b, c
-                            size = 4
-                            break
-        if size:
-            break
-    if size == 0 or length < 4:
-        return empty
-    for _ in range(steps):
+    for _ in range(50 if length >= 4 and len(usable) > 3 else 0):
+        if size == 0 and _square(neighbours, allowed, usable[_below(rng, len(usable))], after, before):
+            size = 4
+    for _ in range(steps if size else 0):
         if size == length:
-            out = np.empty(length, np.int32)
-            at = np.int32(np.flatnonzero(after >= 0)[0])
-            for i in range(length):
-                out[i] = at
-                at = after[at]
-            return out
+            return _in_order(after, length)
         u = usable[_below(rng, len(usable))]
+        a = neighbours[u, _below(rng, neighbours.shape[1])]
         if after[u] < 0:
             continue
-        v = after[u]
-        if size < length:
-            # u - v becomes u - a - b - v; or, at the same size, a corner u - v - w becomes u - a - w.
-            a = neighbours[u, _below(rng, neighbours.shape[1])]
-            if a < 0 or not allowed[a] or after[a] >= 0:
+        if a >= 0 and allowed[a] and after[a] < 0 and size < length:
+            if size + 2 <= length and _bump(neighbours, allowed, u, a, after, before):
+                size += 2
+            else:
+                _slide(neighbours, u, a, after, before)
+        if _below(rng, 40) == 0 and size > 4 and _flatten(neighbours, u, after, before):
+            size -= 2
+    return np.empty(0, np.int32)
+
+
+@numba.njit(cache=True, nogil=True)
+def _near(neighbours: I32, a: int, b: int) -> bool:
+    for k in range(neighbours.shape[1]):
+        if neighbours[a, k] == b:
+            return True
+    return False
+
+
+@numba.njit(cache=True, nogil=True)
+def _in_order(after: I32, length: int) -> I32:
+    out = np.empty(length, np.int32)
+    at = np.flatnonzero(after >= 0)[0]
+    for i in range(length):
+        out[i] = at
+        at = np.int64(after[at])
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _link(after: I32, before: I32, a: int, b: int) -> None:
+    after[a] = b
+    before[b] = a
+
+
+@numba.njit(cache=True, nogil=True)
+def _square(neighbours: I32, allowed: NDArray[np.bool_], a: int, after: I32, before: I32) -> bool:
+    """Make a square at qubit a the cycle, if there is one."""
+    width = neighbours.shape[1]
+    for i in range(width):
+        for j in range(i):
+            b, d = neighbours[a, i], neighbours[a, j]
+            if b < 0 or d < 0 or not (allowed[b] and allowed[d]):
                 continue
-            for k in range(neighbours.shape[1]):
-                b = neighbours[v, k]
-                if b >= 0 and b != a and allowed[b] and after[b] < 0:
-                    meet = False
-                    for m in range(neighbours.shape[1]):
-                        meet |= neighbours[a, m] == b
-                    if meet:
-                        after[u], after[a], after[b] = a, b, v
-                        before[a], before[b], before[v] = u, a, b
-                        size += 2
-                        break
-            if after[a] >= 0:
-                continue
-            w = after[v]
-            for k in range(neighbours.shape[1]):
-                if neighbours[w, k] == a:
-                    after[u], after[a] = a, w
-                    before[a], before[w] = u, a
-                    after[v], before[v] = -1, -1
-                    break
-        if _below(rng, 40) == 0 and size > 4 and after[u] >= 0:
-            # Now and then a bump is flattened, so that growth can begin elsewhere.
-            a = after[u]
-            b = after[a]
-            v = after[b]
-            for k in range(neighbours.shape[1]):
-                if neighbours[u, k] == v:
-                    after[u], before[v] = v, u
-                    after[a], before[a], after[b], before[b] = -1, -1, -1, -1
-                    size -= 2
-                    break
-    return empty
+            for k in range(width):
+                c = neighbours[b, k]
+                if c >= 0 and c != a and allowed[c] and _near(neighbours, c, d):
+                    _link(after, before, a, b)
+                    _link(after, before, b, c)
+                    _link(after, before, c, d)
+                    _link(after, before, d, a)
+                    return True
+    return False
+
+
+@numba.njit(cache=True, nogil=True)
+def _bump(neighbours: I32, allowed: NDArray[np.bool_], u: int, a: int, after: I32, before: I32) -> bool:
+    """u - v becomes u - a - b - v for a free b."""
+    v = after[u]
+    for k in range(neighbours.shape[1]):
+        b = neighbours[v, k]
+        if b >= 0 and b != a and allowed[b] and after[b] < 0 and _near(neighbours, a, b):
+            _link(after, before, u, a)
+            _link(after, before, a, b)
+            _link(after, before, b, v)
+            return True
+    return False
+
+
+@numba.njit(cache=True, nogil=True)
+def _slide(neighbours: I32, u: int, a: int, after: I32, before: I32) -> None:
+    """u - v - w becomes u - a - w, if a is next to w."""
+    v = after[u]
+    w = after[v]
+    if w != u and _near(neighbours, a, w):
+        _link(after, before, u, a)
+        _link(after, before, a, w)
+        after[v] = -1
+        before[v] = -1
+
+
+@numba.njit(cache=True, nogil=True)
+def _flatten(neighbours: I32, u: int, after: I32, before: I32) -> bool:
+    """u - a - b - v becomes u - v, if they are neighbours."""
+    a = after[u]
+    b = after[a]
+    v = after[b]
+    if not _near(neighbours, u, v):
+        return False
+    _link(after, before, u, v)
+    after[a], before[a], after[b], before[b] = -1, -1, -1, -1
+    return True
 
 
 @numba.njit(cache=True, nogil=True)

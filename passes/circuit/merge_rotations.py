@@ -1,8 +1,8 @@
 """Merge rotations about the same axis through everything that commutes with them.
 
-Z rotations pass CZ, controls of CX, RZZ and all that is diagonal; X rotations pass CX targets and RXX; and so on, by
-the axes in the gate table. Angles are added, so symbols survive. Linear time: rows with the same axis and epoch
-(`kernels.axis_epochs`) on all their wires are one group, and the whole group is one rotation.
+Z rotations pass CZ, controls of CX, RZZ and all that is diagonal; X rotations pass CX targets and RXX; and
+so on, by the axes in the gate table. Angles are added, so symbols survive. Linear time: rows with the same
+axis and epoch (`kernels.axis_epochs`) on all their wires are one group, and the whole group is one rotation.
 
 Source: commutation rules as in Nam, Ross, Su, Childs, Maslov, npj Quantum Information 4, 23 (2018), section
 "Optimization subroutines", here keyed by Pauli axis.
@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from qattn_compiler.circuit.gates import (
     AXIS_CODES,
-    BY_NAME,
     GATES,
     ROTATION_ANGLE,
     ROTATION_FAMILY,
@@ -27,6 +26,7 @@ from qattn_compiler.circuit.gates import (
 )
 from qattn_compiler.circuit.params import GLOBAL_PHASE, Affine
 from qattn_compiler.circuit.table import Circuit
+from qattn_compiler.passes.circuit.base import CirqTransformer
 
 ROUNDING = 1e-14
 """An angle this close to a full turn is one: sums of exact fractions of pi end here."""
@@ -38,7 +38,7 @@ _PERIOD = np.array(
 
 
 @dataclass(frozen=True)
-class MergeRotations:
+class MergeRotations(CirqTransformer):
     """Merge same-axis rotations, numeric and symbolic (module docstring).
 
     Keeps: meaning and global phase exactly, order of everything else, rows with tags or other extras.
@@ -104,5 +104,3 @@ def _merged(
     keep[rows] = False
     keep[first] = merged.symbolic_rows[first] | (np.abs(angle) > ROUNDING)
     return merged.with_rows(np.flatnonzero(keep))
-
-

@@ -42,6 +42,8 @@ PRICES: Final = {
 
 _VF2_CALLS: Final = 20_000
 _VF2_FOUND: Final = 60
+_CHAINS: Final = 24
+_CHAIN_STEPS: Final = 300_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,8 +101,8 @@ def read(circuit: Circuit) -> Problem:
         _dag(ends, weight, earlier, later),
         _dag(ends, weight, later, earlier),
         pairs.astype(np.int32).reshape(-1, 2),
-        np.bincount(which, weight[inner].astype(float), len(pairs)),
-        np.bincount(which, fade, len(pairs)),
+        np.bincount(which, weight[inner], len(pairs)).astype(np.float64),
+        np.bincount(which, fade, len(pairs)).astype(np.float64),
         _per_qubit(circuit, NUM_QUBITS[circuit.op] == 1),
         _per_qubit(circuit, circuit.op == MEASURE),
     )
@@ -189,7 +191,7 @@ def loss(problem: Problem, device: Device, layouts: Layout) -> NDArray[np.float6
     return np.asarray(total)
 
 
-# --- components -------------------------------------------------------------------------------------------------
+# --- components
 
 
 def zones(device: Device) -> NDArray[np.int32]:
@@ -260,7 +262,7 @@ def _pack(items: list[tuple[int, int]], rooms: list[int], budget: int = 20_000) 
     return place(0)
 
 
-# --- perfect placement ------------------------------------------------------------------------------------------
+# --- perfect placement
 
 
 def perfect(problem: Problem, device: Device, seed: int = 0) -> Layout | None:
@@ -275,8 +277,6 @@ def perfect(problem: Problem, device: Device, seed: int = 0) -> Layout | None:
         found = list(_chains(problem, device, rng))
         if found:
             return _complete(problem, device, found)
-        if len(problem.pairs) > 24:
-            return None
     return _complete(problem, device, list(_isomorphisms(problem, device, rng)))
 
 
@@ -321,27 +321,36 @@ def _isomorphisms(problem: Problem, device: Device, rng: np.random.Generator) ->
 
 
 def _chains(problem: Problem, device: Device, rng: np.random.Generator) -> Iterator[dict[int, int]]:
-    """Layouts of a circuit whose interactions are one path or one ring (or several paths laid end to end)."""
-    from qattn_compiler.passes.circuit import kernels
-
+    """Layouts of a circuit whose interactions are one ring, or paths (laid end to end)."""
     rings, paths = _orders(problem)
-    neighbours = chip_of(device).neighbours
-    everything = np.ones(device.num_qubits, dtype=np.bool_)
-    order = rings[0] if rings else [q for path in paths for q in path]
     if len(rings) > 1 or (rings and paths):
         return
-    grow = kernels.ring if rings else kernels.long_path
-    steps, found = 200_000, 0
-    for _ in range(24):
-        spots = grow(neighbours, everything, len(order), steps, int(rng.integers(1 << 30)))
+    order = rings[0] if rings else [q for path in paths for q in path]
+    chip = chip_of(device)
+    found = missed = 0
+    while found < _CHAINS and missed < 4:
+        spots = _chain(chip, len(order), bool(rings), _CHAIN_STEPS, int(rng.integers(1 << 30)))
         if len(spots) < len(order):
-            steps = 1_500_000 if not found else steps
-            if steps > 200_000 and not found and _ >= 2:
-                return
+            missed += 1
             continue
         found += 1
         for turned in (spots, spots[::-1]):
             yield dict(zip(order, turned.tolist(), strict=True))
+
+
+def _chain(chip: Chip, length: int, closed: bool, steps: int, seed: int) -> NDArray[np.int32]:
+    """A ring of that length, or a path that is at most that long."""
+    from qattn_compiler.passes.circuit import kernels
+
+    allowed = np.ones(len(chip.neighbours), dtype=np.bool_)
+    if closed:
+        return np.asarray(kernels.ring(chip.neighbours, allowed, length, steps, seed))
+    # A path is cut from a ring where there is one: rings grow by bumps and do not get stuck at their ends.
+    around = kernels.ring(chip.neighbours, allowed, max(4, length + length % 2), steps, seed)
+    if len(around):
+        cut = seed % len(around)
+        return np.asarray(np.roll(around, cut)[:length])
+    return np.asarray(kernels.long_path(chip.neighbours, allowed, length, steps, seed))
 
 
 def _orders(problem: Problem) -> tuple[list[list[int]], list[list[int]]]:
@@ -380,16 +389,15 @@ def _complete(problem: Problem, device: Device, found: list[dict[int, int]]) -> 
     return np.asarray(layouts[np.argmin(loss(problem, device, layouts))])
 
 
-# --- search -----------------------------------------------------------------------------------------------------
+# --- search
 
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """A layout with what the router needs to repeat its route from there: knobs and seed of the tie breaks."""
+    """A route: the layout it starts from, its events as the kernel records them (gates and SWAPs), and its price."""
 
     layout: Layout
-    knobs: NDArray[np.float64]
-    seed: int
+    events: NDArray[np.int32]
     total: float
 
 
@@ -434,22 +442,37 @@ def search(
     price = np.array(PRICES[objective])
     knobs = knob_sets(device, lookahead, decay)
     rng = np.random.default_rng(seed)
-    gates = len(problem.hard)
+    effort = Effort.of(problem, trials, initial is not None)
     if initial is None:
-        starts = _starts(problem, device, home, chip, rng, _affordable(trials, gates))
+        starts = _starts(problem, device, home, chip, rng, effort.trials)
     else:
-        starts = np.repeat(initial[None].astype(np.int32), _affordable(trials, gates), axis=0)
-    rounds = 1 if initial is not None else (4 if gates < 20_000 else 2)
-    places, how, totals = kernels.search(problem.dag, problem.back, chip, starts, knobs, rounds, seed, price)
-    best = np.argsort(totals, kind="stable")
-    pool = [(places[t], how[t], float(totals[t])) for t in best[:3]]
-    if initial is None and problem.size:
-        steps = int(min(800, 120_000 // max(gates, 1)) * trials / 20)
-        pool = [
-            kernels.improve(problem.dag, chip, *one, knobs, steps, seed + i, price) for i, one in enumerate(pool) if steps
-        ] or pool
-    layout, settings, total = min(pool, key=lambda one: one[2])
-    return Choice(layout, knobs[settings[0]], int(settings[1]), float(total))
+        starts = np.repeat(initial[None].astype(np.int32), effort.trials, axis=0)
+    places, how, totals = kernels.search(
+        problem.dag, problem.back, chip, starts, knobs, effort.rounds, seed, price
+    )
+    routes = []
+    for i, t in enumerate(np.argsort(totals, kind="stable")[: effort.routes]):
+        events = record(problem, chip, places[t], knobs[how[t, 0]], int(how[t, 1]))
+        route = (places[t], events, float(totals[t]))
+        if len(events) > len(problem.hard) and effort.tries >= 8:
+            route = kernels.polish(
+                problem.dag, problem.back, chip, places[t], events, effort.tries, knobs, seed + i, price, initial is None
+            )
+        routes.append(Choice(*route))
+    return min(routes, key=lambda route: route.total)
+
+
+def record(
+    problem: Problem, chip: Chip, layout: Layout, knobs: NDArray[np.float64], seed: int
+) -> NDArray[np.int32]:
+    """Repeat a pass of the search, this time recording its events."""
+    from qattn_compiler.passes.circuit import kernels
+
+    dry = np.empty((0, 2), np.int32)
+    score = kernels.route_pass(problem.dag, chip, layout, knobs, seed, dry)[1]
+    events = np.full((len(problem.hard) + int(score[kernels.SWAPS]), 2), -1, np.int32)
+    kernels.route_pass(problem.dag, chip, layout, knobs, seed, events)
+    return events
 
 
 def check_options(trials: int, lookahead: int, decay: float, objective: str) -> None:
@@ -460,11 +483,33 @@ def check_options(trials: int, lookahead: int, decay: float, objective: str) -> 
         raise OptionError(f"trials={trials} lookahead={lookahead} decay={decay}: expected >= 1, >= 0, in [0, 1)")
 
 
-def _affordable(trials: int, gates: int) -> int:
-    """More trials for a small circuit, fewer for a huge one: it is compiled once, but within seconds."""
-    if gates <= 200:
-        return 4 * trials
-    return max(2, min(trials, 400_000 // gates))
+@dataclass(frozen=True)
+class Effort:
+    """How much to search: more for a small circuit, which is compiled once, and for a huge one so little that it takes
+    seconds.
+
+    Attributes:
+        trials: layouts to start from.
+        rounds: forward passes for each.
+        routes: how many of the best routes to polish.
+        tries: how many stretches of each to route anew.
+    """
+
+    trials: int
+    rounds: int
+    routes: int
+    tries: int
+
+    @staticmethod
+    def of(problem: Problem, trials: int, fixed: bool) -> Effort:
+        """The effort for a problem; `fixed`: the layout is given."""
+        # About the microseconds of one pass.
+        cost = max(1.0, len(problem.hard) * (1.0 + problem.size / 8.0))
+        passes = 60_000.0 * trials / cost
+        rounds = 1 if fixed else (4 if passes > 50 else 2)
+        starts = int(min(trials if cost > 500 else 2 * trials, max(2.0, passes / (2 * rounds - 1))))
+        tries = int(min(50.0 * trials, 12_000.0 * trials / cost))
+        return Effort(starts, rounds, 3, tries) if tries >= 100 else Effort(starts, rounds, 1, 3 * tries)
 
 
 def _starts(
@@ -483,7 +528,38 @@ def _starts(
         starts[t] = kernels.grow_layout(
             problem.pairs, weights, chip, zone, home, center, noise, int(rng.integers(1 << 30))
         )
+    for t, layout in enumerate(_stretched(problem, device, home, chip, rng)):
+        starts[t % trials] = layout
     return starts
+
+
+def _stretched(
+    problem: Problem, device: Device, home: Layout, chip: Chip, rng: np.random.Generator
+) -> Iterator[Layout]:
+    """Starts for chains that do not fit as a whole: the longest stretch that does, the rest on the nearest free places."""
+    degree = np.bincount(problem.pairs.ravel(), minlength=problem.size)
+    if not len(problem.pairs) or degree.max() > 2 or len(np.unique(home)) > 1:
+        return
+    rings, paths = _orders(problem)
+    order = [q for chain in rings + paths for q in chain]
+    for _ in range(4):
+        spots: NDArray[np.int32] = np.zeros(0, dtype=np.int32)
+        for length in range(len(order), max(3, len(order) - 24), -1):
+            found = _chain(chip, length, False, _CHAIN_STEPS // 10, int(rng.integers(1 << 30)))
+            spots = max(spots, found, key=len)
+            if len(spots) >= length:
+                break
+        if not len(spots):
+            return
+        layout = np.full(problem.size, -1, dtype=np.int32)
+        layout[order[: len(spots)]] = spots
+        free = np.setdiff1d(np.arange(device.num_qubits), spots)
+        for q in [*order[len(spots) :], *np.flatnonzero(degree == 0).tolist()]:
+            near = chip.distance[free][:, [spots[0], spots[-1]]].sum(axis=1)
+            pick = int(np.argmin(near))
+            layout[q] = free[pick]
+            free = np.delete(free, pick)
+        yield layout
 
 
 def _centers(device: Device, size: int, chip: Chip) -> NDArray[np.int64]:
@@ -498,7 +574,7 @@ def _centers(device: Device, size: int, chip: Chip) -> NDArray[np.int64]:
     return np.argsort(reach + bad / scale, kind="stable")
 
 
-# --- the pass ---------------------------------------------------------------------------------------------------
+# --- the pass
 
 
 @dataclass(frozen=True)

@@ -113,19 +113,11 @@ def _fits(problem: Problem, device: Device, layout: Layout) -> bool:
 
 
 def _insert(problem: Problem, device: Device, choice: placing.Choice) -> Routed:
-    """Repeat the chosen pass, this time recording it, and build the circuit."""
-    from qattn_compiler.passes.circuit import kernels
-
-    chip = placing.chip_of(device)
-    dag = problem.dag
-    dry = np.empty((0, 2), np.int32)
-    score = kernels.route_pass(dag, chip, choice.layout, choice.knobs, choice.seed, dry)[1]
-    swaps = int(score[kernels.SWAPS])
-    events = np.full((len(problem.hard) + swaps, 2), -1, np.int32)
-    kernels.route_pass(dag, chip, choice.layout, choice.knobs, choice.seed, events)
+    """The circuit of a route."""
+    events = choice.events
     source, pairs = _schedule(problem, events)
     circuit, final = _assemble(problem.circuit, device, source, pairs, choice.layout)
-    return Routed(circuit, choice.layout, final, swaps)
+    return Routed(circuit, choice.layout, final, int((events[:, 0] < 0).sum()))
 
 
 def _schedule(problem: Problem, events: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:

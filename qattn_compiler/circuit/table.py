@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,7 +105,7 @@ class Circuit:
     def is_two_qubit(self) -> NDArray[np.bool_]:
         """Shape (rows,): which rows entangle, i.e. are unitary gates on two or more qubits."""
         mask = NUM_QUBITS[self.op] == 2
-        for row in np.flatnonzero(self.op == OPAQUE):
+        for row in np.flatnonzero(self.op == OPAQUE).tolist():
             mask[row] = len(self.extras[self.extra[row]].operands) >= 2
         return mask
 
@@ -215,11 +216,11 @@ class Builder:
     def __len__(self) -> int:
         return len(self._op)
 
-    def parameter(self, name: str, expression: object = None) -> int:
+    def parameter(self, name: str, expression: Any = None) -> int:
         """Index of the parameter of that name, added if new."""
         if name not in self._params:
             self._params[name] = len(self._param_list)
-            self._param_list.append(Parameter(name, expression))  # type: ignore[arg-type]
+            self._param_list.append(Parameter(name, expression))
         return self._params[name]
 
     def add(self, name: str, qubits: Sequence[int], angles: Sequence[Angle] = (), extra: Extra | None = None) -> None:

@@ -1,14 +1,16 @@
 """Nodes of the symbolic IR: frozen and interned, so that equal means identical.
 
-Two nodes with the same op, args and attributes are one object; a fixpoint test is `is`, a common subexpression
-is shared without a pass. The table of living nodes holds them weakly. Where a node stood in a text is not part
-of it: `record_spans` keeps that beside the root of the parsed expression.
+Two nodes with the same op, args and attributes are one object; a fixpoint test is `is`, a common
+subexpression is shared without a pass. The table of living nodes holds them weakly. Where a node stood in a
+text is not part of it: `record_spans` keeps that beside the root of the parsed expression.
 """
 
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Iterator, Mapping
+from keyword import iskeyword
 from threading import RLock
 from typing import Any, NoReturn
 from weakref import WeakKeyDictionary, WeakValueDictionary
@@ -16,7 +18,7 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 import numpy as np
 
 from qattn_compiler.errors import ParseError
-from qattn_compiler.expr.ops import BY_NAME, REQUIRED, At, Item, Loop, Op, Slice
+from qattn_compiler.expr.ops import BY_NAME, REQUIRED, RESERVED, At, Item, Loop, Op, Slice
 from qattn_compiler.source import Span
 
 MAX_LOOPS = 12
@@ -178,7 +180,9 @@ class Expr:
 Operand = Expr | int | float
 
 
-def make(op: str, args: tuple[Expr, ...] = (), attrs: Mapping[str, Any] | tuple[tuple[str, Any], ...] = ()) -> Expr:
+def make(
+    op: str, args: tuple[Expr, ...] = (), attrs: Mapping[str, Any] | tuple[tuple[str, Any], ...] = ()
+) -> Expr:
     """The one node with this op, these args and attributes (missing ones get their defaults).
 
     `neg` of a number is the negative number, for the text `-2` is one of them only.
@@ -197,7 +201,9 @@ def make(op: str, args: tuple[Expr, ...] = (), attrs: Mapping[str, Any] | tuple[
     given = dict(attrs)
     full = tuple((name, given.pop(name, default)) for name, default in row.attrs)
     if given or any(value is REQUIRED for _, value in full):
-        raise ParseError(f"{op} has the attributes {[name for name, _ in row.attrs]}, not {list(dict(attrs))}")
+        raise ParseError(
+            f"{op} has the attributes {[name for name, _ in row.attrs]}, not {list(dict(attrs))}"
+        )
     return _intern(op, args, full)
 
 
@@ -246,14 +252,19 @@ def tensor(name: str) -> Expr:
     Raises:
         ParseError: the name cannot stand in a text.
     """
-    if not name.isidentifier():
-        raise ParseError(f"{name!r} cannot be the name of a tensor", hint="use letters, digits and _")
-    return make("tensor", (), {"name": name})
+    return make("tensor", (), {"name": _checked_name(name)})
 
 
 def index(name: str) -> Expr:
     """The value of a loop index."""
-    return make("index", (), {"name": name})
+    return make("index", (), {"name": _checked_name(name)})
+
+
+def _checked_name(name: str) -> str:
+    fits = name.isidentifier() and not iskeyword(name) and unicodedata.normalize("NFKC", name) == name
+    if not fits or name in RESERVED or name.startswith("__"):
+        raise ParseError(f"{name!r} cannot be a name in an expression", hint="use letters, digits and _")
+    return name
 
 
 def number(value: float) -> Expr:
@@ -308,6 +319,7 @@ def sum_over(body: Expr, name: str, start: Operand, stop: Expr | int) -> Expr:
         ParseError: the bounds are something else, the index is already bound within the body or is also a
             tensor there, or the sums are nested too deep.
     """
+    _checked_name(name)
     first, last = as_expr(start), as_expr(stop)
     if first.op != "number" or not isinstance(first.value, int) or first.value < 0:
         raise ParseError("the first bound of a range must be a whole number that is not negative")
@@ -329,11 +341,14 @@ def split_bound(bound: Expr) -> tuple[str | None, int] | None:
         return (None, bound.value) if isinstance(bound.value, int) else None
     if bound.op == "tensor":
         return bound.name, 0
-    if bound.op in ("add", "sub") and bound.args[0].op == "tensor" and bound.args[1].op == "number":
-        shift = bound.args[1].value
-        if isinstance(shift, int):
-            return bound.args[0].name, shift if bound.op == "add" else -shift
-    return None
+    if bound.op not in ("add", "sub"):
+        return None
+    left, right = bound.args
+    if bound.op == "add" and left.op == "number":
+        left, right = right, left
+    if left.op != "tensor" or right.op != "number" or not isinstance(right.value, int):
+        return None
+    return left.name, right.value if bound.op == "add" else -right.value
 
 
 # Places in a text, beside the nodes.

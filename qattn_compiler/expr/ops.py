@@ -49,7 +49,7 @@ Attrs = Mapping[str, Any]
 ShapeRule = Callable[[Attrs, Sequence[Shape], Sequence[Dim | None]], Shape]
 """(attributes, shapes of args, value of each arg as a size or None) -> shape. Raises DimError."""
 Meaning = Callable[..., Array]
-"""(attributes, number of leading index axes, *arrays) -> array. Leading axes are loop indices, carried along."""
+"""(attributes, number of leading axes, *arrays) -> array. Leading axes are loop indices, carried along."""
 
 REQUIRED = object()
 """Default of an attribute that has none."""
@@ -105,7 +105,7 @@ class Op:
     shape: ShapeRule | None = None
     meaning: Meaning | None = None
     symbol: str | None = None
-    level: int = 5
+    level: int = 6
     elementwise: bool = False
     commutative: bool = False
 
@@ -297,7 +297,7 @@ def _matmul(_: Attrs, lead: int, a: Array, b: Array) -> Array:
 
 
 def align(*operands: tuple[Array, int]) -> list[Array]:
-    """Arrays with unit axes put between their leading axes and their own, so that NumPy broadcasts them right."""
+    """Arrays with unit axes between their leading axes and their own, so that NumPy broadcasts right."""
     rank = max(array.ndim - lead for array, lead in operands)
     return [
         array.reshape(array.shape[:lead] + (1,) * (rank - array.ndim + lead) + array.shape[lead:])
@@ -327,7 +327,7 @@ def _mask(_: Attrs, lead: int, scores: Array, keep: Array) -> Array:
 
 
 def _causal_mask(_: Attrs, __: int, scores: Array) -> Array:
-    return np.where(np.tri(*scores.shape[-2:], dtype=bool), scores, -np.inf)
+    return np.where(np.tri(*scores.shape[-2:]) != 0, scores, -np.inf)
 
 
 def _concat(attrs: Attrs, lead: int, *parts: Array) -> Array:
@@ -351,7 +351,7 @@ def _concat_heads(_: Attrs, __: int, x: Array) -> Array:
 
 
 def _leaf(name: str, attr: str, doc: str, shape: ShapeRule | None = None) -> Op:
-    return Op(name, (0, 0), doc, ((attr, REQUIRED),), shape, level=6)
+    return Op(name, (0, 0), doc, ((attr, REQUIRED),), shape, level=7)
 
 
 def _infix(
@@ -396,7 +396,14 @@ OPS: tuple[Op, ...] = (
     Op("transpose", (1, 1), "a.T: the last two axes swapped", (), _transpose_rule, _transpose),
     Op("getitem", (1, 1), "a[i, 0, 2:4]", (("items", REQUIRED),), _getitem_rule),
     Op("sum_over", (3, 3), "sum(body for i in range(start, stop))", (("index", REQUIRED),)),
-    Op("sum", (1, 1), "sum of all entries, or along an axis", (("axis", None), ("keepdims", False)), _sum_rule, _sum),
+    Op(
+        "sum",
+        (1, 1),
+        "sum of all entries, or along an axis",
+        (("axis", None), ("keepdims", False)),
+        _sum_rule,
+        _sum,
+    ),
     Op("softmax", (1, 1), "exp(a) / sum(exp(a)) along an axis", (("axis", -1),), _softmax_rule, _softmax),
     Op("mask", (2, 2), "scores where keep is 1, -inf where keep is 0", (), _mask_rule, _mask),
     Op("causal_mask", (1, 1), "scores for j <= i, -inf elsewhere", (), _causal_rule, _causal_mask),

@@ -11,7 +11,7 @@ from qattn_compiler.expr.ops import REQUIRED, At, Item, Slice
 MAX_TEXT = 1_000_000
 """Characters. A shared node is written out at each use, so that a small graph can have an endless text."""
 
-LEVELS = {"sum": 1, "product": 2, "minus": 3, "power": 4, "postfix": 5, "atom": 6}
+LEVELS = {"sum": 1, "product": 2, "minus": 3, "power": 4, "number": 5, "postfix": 6, "atom": 7}
 """Binding strength, weakest first. A whole expression is read at level 1."""
 
 _Piece = str | tuple[Expr, int]
@@ -61,7 +61,7 @@ def _pieces(node: Expr) -> tuple[list[_Piece], int]:
     if node.op == "number":
         return _number(node.value)
     if node.op == "pow":  # to its right a minus may stand without brackets
-        return [(node.args[0], LEVELS["postfix"]), "**", (node.args[1], LEVELS["minus"])], row.level
+        return [(node.args[0], LEVELS["number"]), "**", (node.args[1], LEVELS["minus"])], row.level
     if row.symbol is not None and len(node.args) == 2:
         return [(node.args[0], row.level), f" {row.symbol} ", (node.args[1], row.level + 1)], row.level
     if row.symbol is not None:
@@ -81,8 +81,8 @@ def _number(value: float) -> tuple[list[_Piece], int]:
         text = "pi" if abs(value) == math.pi else "e"
         return (["-", text], LEVELS["minus"]) if value < 0 else ([text], LEVELS["atom"])
     text = repr(value)
-    # -2 is read like a minus sign, and 2.T or 2[0] are no Python: numbers bind one level less than names
-    return [text], LEVELS["minus"] if text.startswith("-") else LEVELS["postfix"]
+    # -2 is read like a minus sign, and 2.T or 2[0] are no Python: a number binds less than a name
+    return [text], LEVELS["minus"] if text.startswith("-") else LEVELS["number"]
 
 
 def _item(item: Item) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from qattn_compiler.circuit.table import Angle, Builder, Circuit
@@ -46,7 +47,8 @@ def _finite(value: Any) -> float:
     try:
         number = complex(value)
     except (TypeError, ValueError) as error:
-        raise CircuitError(f"an angle of a gate is {value!r}; a number or a sympy expression was expected") from error
+        message = f"an angle of a gate is {value!r}; a number or a sympy expression was expected"
+        raise CircuitError(message) from error
     if number.imag or not math.isfinite(number.real):
         raise CircuitError(f"an angle of a gate is {value}; a finite real number was expected")
     return number.real
@@ -56,28 +58,26 @@ def _affine_terms(builder: Builder, value: sympy.Expr) -> dict[str, float]:
     """{symbol name: coefficient}, the constant under ""."""
     import sympy
 
-    if value.is_Symbol:
-        builder.parameter(value.name)
-        return {value.name: 1.0}
     terms: dict[str, float] = {}
     for monomial, coefficient in sympy.expand(value).as_coefficients_dict().items():
         number = _finite(coefficient)
         if not monomial.free_symbols:
             terms[""] = terms.get("", 0.0) + number * _finite(monomial)
             continue
-        if monomial.is_Symbol:
-            name = monomial.name
-            builder.parameter(name)
-        else:
-            name = str(monomial)
-            builder.parameter(name, monomial)
+        name = monomial.name if monomial.is_Symbol else str(monomial)
+        builder.parameter(name, None if monomial == sympy.Symbol(name) else monomial)
         terms[name] = terms.get(name, 0.0) + number
     return terms
 
 
 def half_turns(circuit: Circuit, slot: int, constant: float) -> Any:
     """The value of a slot in half turns: a float, or a sympy expression of the parameters."""
-    terms = circuit.affine.at(slot)
+    return expression(circuit, circuit.affine.at(slot), constant)
+
+
+def expression(circuit: Circuit, terms: Iterable[tuple[int, float]], constant: float) -> Any:
+    """`constant` plus (parameter index, coefficient) terms, in radians, as half turns: a float or a sympy one."""
+    terms = tuple(terms)
     if not terms:
         return constant / math.pi
     import sympy

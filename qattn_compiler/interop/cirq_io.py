@@ -1,4 +1,5 @@
-"""Cirq circuits to columns and back. Nothing is lost: what has no row in the gate table is a wall that is carried.
+"""Cirq circuits to columns and back. Nothing is lost: what has no row in the gate table is a wall that is
+carried.
 
 Global phase is exact in both directions. Moments are packed anew (as early as possible) on the way out.
 """
@@ -11,12 +12,14 @@ from typing import Any
 
 import cirq
 import numpy as np
+from numpy.typing import NDArray
 
-from qattn_compiler.circuit.gates import BY_NAME, GATES, MEASURE, OPAQUE, RESET
+from qattn_compiler.circuit.gates import BY_NAME, GATES, MEASURE, OPAQUE, PHASED_XZ, RESET
 from qattn_compiler.circuit.params import GLOBAL_PHASE
+from qattn_compiler.circuit.su2 import quaternions
 from qattn_compiler.circuit.table import Angle, Builder, Circuit, Extra
 from qattn_compiler.errors import CircuitError
-from qattn_compiler.interop.cirq_angles import half_turns, plus, scaled, times
+from qattn_compiler.interop.cirq_angles import expression, half_turns, plus, scaled, times
 
 PI = math.pi
 Row = tuple[str, tuple[int, ...], tuple[Angle, ...]]
@@ -33,6 +36,7 @@ def from_cirq(
     *,
     qubits: Sequence[cirq.Qid] | None = None,
     tags_to_ignore: Iterable[Hashable] = (),
+    split_gates: bool = True,
 ) -> Circuit:
     """Columns of a Cirq circuit.
 
@@ -40,6 +44,8 @@ def from_cirq(
         circuit: any Cirq circuit; operations without a row in the gate table become walls.
         qubits: the order of the qubits; sorted if not given. May hold more qubits than the circuit uses.
         tags_to_ignore: operations with such a tag become walls, as Cirq's transformers treat them.
+        split_gates: whether a gate that the table has only as several two-qubit gates is taken apart (or a
+            wall).
 
     Raises:
         CircuitError: a qubit of the circuit is not in `qubits`, or an angle is complex or not finite.
@@ -53,7 +59,7 @@ def from_cirq(
     ignored = frozenset(tags_to_ignore)
     for operation in circuit.all_operations():
         try:
-            _read(builder, index, operation, ignored)
+            _read(builder, index, operation, ignored, split_gates)
         except CircuitError as error:
             error.place = error.place or f"in operation {operation}"
             raise
@@ -61,7 +67,11 @@ def from_cirq(
 
 
 def _read(
-    builder: Builder, index: Mapping[cirq.Qid, int], operation: cirq.Operation, ignored: frozenset[Hashable]
+    builder: Builder,
+    index: Mapping[cirq.Qid, int],
+    operation: cirq.Operation,
+    ignored: frozenset[Hashable],
+    split_gates: bool,
 ) -> None:
     place = [index[q] for q in operation.qubits]
     tags = operation.tags
@@ -74,7 +84,9 @@ def _read(
     if isinstance(gate, cirq.ResetChannel):
         return builder.reset(place[0], tags)
     rows = None if gate is None else rows_of(builder, gate)
-    if rows is None or (tags and len(rows[0]) > 1):
+    if rows is None or (tags and len(rows[0]) != 1):  # a tag belongs to exactly one row
+        return _wall(builder, place, operation)
+    if not split_gates and sum(len(where) == 2 for _, where, _ in rows[0]) > 1:
         return _wall(builder, place, operation)
     extra = Extra(tags=tags) if tags else None
     for name, where, angles in rows[0]:
@@ -289,6 +301,36 @@ def to_cirq(circuit: Circuit, *, global_phase: bool = True) -> cirq.Circuit:
     return out
 
 
+def column_distance(a: Circuit, b: Circuit) -> float:
+    """How far two numeric circuits on the same qubits are apart, gate by gate; infinite if their structures differ.
+
+    Rows are paired by layer and qubit, single-qubit gates compared as unit quaternions (up to sign), so the order in
+    which a writer lists a moment's operations, and the name of a gate, do not matter.
+    """
+    if a.qubits != b.qubits or len(a) != len(b):
+        return math.inf
+    rows_a, rows_b = _canonical_rows(a), _canonical_rows(b)
+    if not np.array_equal(a.operands[rows_a], b.operands[rows_b]):
+        return math.inf
+    op_a, op_b = a.op[rows_a], b.op[rows_b]
+    single = NUM_QUBITS[op_a] == 1
+    if not np.array_equal(single, NUM_QUBITS[op_b] == 1) or not np.array_equal(op_a[~single], op_b[~single]):
+        return math.inf
+    angles_a, angles_b = a.angles[rows_a], b.angles[rows_b]
+    worst = float(np.abs(angles_a[~single] - angles_b[~single]).max(initial=0.0))
+    q, _ = quaternions(op_a[single], angles_a[single])
+    p, _ = quaternions(op_b[single], angles_b[single])
+    apart = np.minimum(np.abs(q - p).max(axis=1, initial=0.0), np.abs(q + p).max(axis=1, initial=0.0))
+    return max(worst, float(apart.max(initial=0.0)))
+
+
+def _canonical_rows(circuit: Circuit) -> NDArray[np.int64]:
+    from qattn_compiler.circuit.kernels import layers
+
+    layer = layers(np.ones(len(circuit), dtype=np.int64), circuit.wires, circuit.num_wires)
+    return np.lexsort((circuit.operands[:, 0], layer))
+
+
 class _Writer:
     """Makes operations; equal gates are one object."""
 
@@ -300,7 +342,7 @@ class _Writer:
         self.operands = circuit.operands.tolist()
         self.angles = circuit.angles.tolist()
         self.phase = circuit.phase
-        self.phase_terms: list[Any] = []
+        self.phase_terms = _symbolic_phase(circuit)
 
     def operation(self, row: int) -> cirq.Operation:
         code = self.op[row]
@@ -310,15 +352,14 @@ class _Writer:
         gate = self._gate(row, code)
         qubits = self.circuit.qubits
         a, b = self.operands[row]
-        out = gate.on(qubits[a]) if b < 0 else gate.on(qubits[a], qubits[b])  # type: ignore[arg-type]
+        out: cirq.Operation = gate.on(qubits[a]) if b < 0 else gate.on(qubits[a], qubits[b])
         return out if extra is None else out.with_tags(*extra.tags)
 
     def phase_operation(self) -> list[cirq.Operation]:
         """The global phase that the gates do not bring themselves."""
-        value = half_turns(self.circuit, GLOBAL_PHASE, self.phase)
-        for term in self.phase_terms:
-            value += term
-        if cirq.is_parameterized(value):
+        terms = [(index, c) for index, c in self.phase_terms.items() if abs(c) > 1e-12]
+        value = expression(self.circuit, terms, self.phase)
+        if terms:
             import sympy
 
             return [cirq.global_phase_operation(sympy.exp(sympy.I * sympy.pi * value))]
@@ -333,6 +374,7 @@ class _Writer:
 
     def _structural(self, code: int, extra: Extra) -> cirq.Operation:
         qubits: list[Any] = [self.circuit.qubits[q] for q in extra.operands]
+        out: cirq.Operation
         if code == MEASURE:
             out = cirq.measure(*qubits, key=extra.writes[0], invert_mask=extra.invert)
         elif code == RESET:
@@ -349,19 +391,47 @@ class _Writer:
             turns = [half_turns(self.circuit, 3 * row + k, self.angles[row][k]) for k in range(width)]
         else:
             turns = [angle / PI for angle in self.angles[row][:width]]
-        key = (code, *turns)
-        if name == "phased_xz":
-            self._owe(-0.5 * turns[0] - 0.5 * turns[1])
+        if name == "phased_xz":  # Cirq's gate is ours times exp(i (x + z) / 2)
+            self.phase -= float(self.angles[row][0] + self.angles[row][1]) / 2
+        shifted = not (self.symbolic[row] and name in _POWERS and self._takes_phase(row))
+        key = (code, shifted, *turns)
         if key not in self.cache:
-            self.cache[key] = _WRITERS[name](*turns)
+            self.cache[key] = _WRITERS[name](*turns) if shifted else _POWERS[name](exponent=turns[0])
         return self.cache[key]
 
-    def _owe(self, half_turns_: Any) -> None:
-        if isinstance(half_turns_, float):
-            self.phase += PI * half_turns_
-        else:
-            self.phase_terms.append(half_turns_)
+    def _takes_phase(self, row: int) -> bool:
+        """Whether `P**e`, which is exp(i angle / 2) times our rotation, uses up symbolic global phase.
 
+        Cirq cannot draw circuits with a symbolic phase, and `X**t` should come out as it went in.
+        """
+        half = {index: c / 2 for index, c in self.circuit.affine.at(3 * row)}
+        if any(self.phase_terms.get(index, 0.0) * np.sign(c) < abs(c) - 1e-12 for index, c in half.items()):
+            return False
+        for index, c in half.items():
+            self.phase_terms[index] -= c
+        self.phase -= self.angles[row][0] / 2
+        return True
+
+
+def _symbolic_phase(circuit: Circuit) -> dict[int, float]:
+    """{parameter index: coefficient} of the global phase, radians, without what Cirq's `PhasedXZ` gates bring."""
+    terms = dict(circuit.affine.at(GLOBAL_PHASE))
+    row, column = np.divmod(circuit.affine.slot, 3)
+    for i in np.flatnonzero((circuit.affine.slot >= 0) & (column < 2)):
+        if circuit.op[row[i]] == PHASED_XZ:
+            index = int(circuit.affine.param[i])
+            terms[index] = terms.get(index, 0.0) - float(circuit.affine.coef[i]) / 2
+    return terms
+
+
+_POWERS: dict[str, Callable[..., cirq.Gate]] = {
+    "rx": cirq.XPowGate,
+    "ry": cirq.YPowGate,
+    "rz": cirq.ZPowGate,
+    "rxx": cirq.XXPowGate,
+    "ryy": cirq.YYPowGate,
+    "rzz": cirq.ZZPowGate,
+}
 
 _WRITERS: dict[str, Callable[..., cirq.Gate]] = {
     "x": lambda: cirq.X,
@@ -377,6 +447,7 @@ _WRITERS: dict[str, Callable[..., cirq.Gate]] = {
     "rx": lambda t: cirq.XPowGate(exponent=t, global_shift=-0.5),
     "ry": lambda t: cirq.YPowGate(exponent=t, global_shift=-0.5),
     "rz": lambda t: cirq.ZPowGate(exponent=t, global_shift=-0.5),
+    "z_power": lambda t: cirq.ZPowGate(exponent=t),
     "phased_xz": lambda x, z, a: cirq.PhasedXZGate(x_exponent=x, z_exponent=z, axis_phase_exponent=a),
     "cx": lambda: cirq.CX,
     "cy": lambda: cirq.ControlledGate(cirq.Y),

@@ -36,12 +36,12 @@ def encode(terms: Terms, *, full: bool = False) -> list[Batch]:
         full: no effect here: the structure never depends on the weights.
     """
     del full
-    _, first, member = np.unique(terms.row, return_index=True, return_inverse=True)
-    count = len(terms.row)
+    _, first, member = np.unique(terms.weights, axis=0, return_index=True, return_inverse=True)
+    count = len(terms.weights)
     batch = Batch(
         program(terms.weights.shape[1]),
         {"weight": 2.0 * terms.weights[first]},
-        member=member,
+        member=member.reshape(-1),
         position=np.arange(count),
         scale=np.ones(count),
         offset=np.zeros(count),

@@ -50,10 +50,8 @@ class Terms:
         weights: shape (outputs, n).
         values: shape (outputs, n).
         offset: shape (outputs,): the part that is computed classically.
-        row: shape (outputs,): outputs with equal numbers share their weights.
     """
 
     weights: Floats
     values: Floats
     offset: Floats
-    row: Ints

@@ -1,0 +1,301 @@
+"""`qattn ...`: reads arguments, calls the API, prints. Everything heavy is imported when a command runs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from qattn_compiler.errors import OptionError, QattnError
+
+DEFAULT_EXPRESSION = "softmax(Q @ K.T / sqrt(d)) @ V"
+
+app = typer.Typer(
+    name="qattn",
+    help="Compile attention expressions with trained weights to verified, hardware-ready Cirq circuits.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")]
+Level = Annotated[int, typer.Option("-O", "--optimization-level", help="0 none, 1 light, 2 default, 3 everything.")]
+Seed = Annotated[int, typer.Option(help="Seed of placement and routing.")]
+TargetName = Annotated[str, typer.Option("--target", "-t", help="Machine; `qattn targets` lists them.")]
+
+
+@app.command("compile")
+def compile_command(
+    expression: Annotated[
+        str | None, typer.Argument(help=f'The expression. Default: "{DEFAULT_EXPRESSION}".', show_default=False)
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help=".safetensors or .npz with the expression's names, or a BERT-style model.")
+    ] = None,
+    example: Annotated[str | None, typer.Option(help="Use weights that the package ships: minilm.")] = None,
+    target: TargetName = "google.willow",
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Folder for circuits and report.")] = None,
+    encoding: Annotated[str, typer.Option(help="amplitude (computes the expression) or angle.")] = "amplitude",
+    level: Level = 2,
+    seed: Seed = 0,
+    rows: Annotated[str | None, typer.Option(help="Rows to compile, such as 0,3 or 0:8. Default: all.")] = None,
+    components: Annotated[str | None, typer.Option(help="Columns to compile. Default: all.")] = None,
+    layer: Annotated[int | None, typer.Option(help="Layer of a BERT-style model.")] = None,
+    head: Annotated[int | None, typer.Option(help="Attention head of a BERT-style model or of the example.")] = None,
+    hidden: Annotated[Path | None, typer.Option(help="Hidden states that enter the layer, tokens x width.")] = None,
+    hidden_key: Annotated[str | None, typer.Option(help="Which array of the hidden states' file.")] = None,
+    num_heads: Annotated[int | None, typer.Option(help="Number of heads, if no config.json says it.")] = None,
+    tokens: Annotated[int | None, typer.Option(help="Sentence length of the example: 8, 16 or 32.")] = None,
+    verify: Annotated[bool, typer.Option(help="Prove the result.")] = True,
+    error: Annotated[float, typer.Option(help="Standard error that shots are planned for.")] = 0.01,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Compile an expression and its weights; write circuits, decoding and report."""
+    with failing(as_json):
+        from qattn_compiler import targets
+
+        targets.check_name(target)
+        chosen_rows, chosen_components = parse_choice("--rows", rows), parse_choice("--components", components)
+        if output is not None:
+            from qattn_compiler.report.files import check_writable
+
+            check_writable(output)
+        text, values = _source(
+            expression, weights, example, layer, head, hidden, hidden_key, num_heads, tokens
+        )
+        from qattn_compiler.compile import check_options, compile  # noqa: A004
+
+        check_options(encoding, level, seed, error)
+        with showing(quiet or as_json) as progress:
+            compiled = compile(
+                text,
+                values,
+                target=target,
+                encoding=encoding,
+                optimization_level=level,
+                seed=seed,
+                rows=chosen_rows,
+                components=chosen_components,
+                verify=verify,
+                error=error,
+                progress=progress,
+            )
+            if output is not None:
+                compiled.save(output, progress=progress)
+        _print_compiled(compiled, output, as_json, quiet)
+
+
+def _source(
+    expression: str | None,
+    weights: Path | None,
+    example: str | None,
+    layer: int | None,
+    head: int | None,
+    hidden: Path | None,
+    hidden_key: str | None,
+    num_heads: int | None,
+    tokens: int | None,
+) -> tuple[str, Any]:
+    """The expression and its weights."""
+    if (weights is None) == (example is None):
+        raise OptionError("give the weights: either --weights FILE or --example minilm")
+    if example is not None:
+        from qattn_compiler.frontends.example import load_example
+
+        extra = {"head": head, "tokens": tokens}
+        return expression or DEFAULT_EXPRESSION, load_example(
+            example, **{name: value for name, value in extra.items() if value is not None}
+        )
+    from qattn_compiler.frontends.from_text import parse
+    from qattn_compiler.frontends.weights import load_weights
+
+    if expression is None and layer is None:
+        raise OptionError("give the expression, or --layer and --head of a BERT-style model")
+    if expression is not None:
+        parse(expression)  # a mistake in the text should not wait for the file
+    loaded = load_weights(
+        weights, layer=layer, head=head, hidden=hidden, hidden_key=hidden_key, num_heads=num_heads
+    )
+    return expression or DEFAULT_EXPRESSION, loaded
+
+
+def parse_choice(option: str, text: str | None) -> list[int] | slice | None:
+    """`0,3,5` or `0:8` or `2:` as indices.
+
+    Raises:
+        OptionError: it is neither.
+    """
+    if text is None:
+        return None
+    try:
+        if ":" in text:
+            bounds = [int(part) if part.strip() else None for part in text.split(":")]
+            if len(bounds) > 3:
+                raise ValueError
+            return slice(*bounds)
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise OptionError(f"{option} {text!r}: indices such as 0,3 or 0:8 were expected") from None
+
+
+def _print_compiled(compiled: Any, output: Path | None, as_json: bool, quiet: bool) -> None:
+    data = compiled.report.data
+    totals, proof = data["totals"], data["verification"]
+    if as_json:
+        print(
+            json.dumps(
+                {
+                    **totals,
+                    "shots": data["shots"],
+                    "seconds": data["seconds"],
+                    "verification": proof,
+                    "output": None if output is None else str(output),
+                }
+            )
+        )
+        return
+    if quiet:
+        return
+    fidelity = totals["fidelity_min"]
+    duration = totals["duration_ns_max"]
+    lines = [
+        f"{data['expression']}  ->  {data['target']['name']}",
+        f"  {totals['outputs']} numbers from {totals['circuits']} circuits "
+        f"in {sum(data['seconds'].values()):.1f} s, {len(data['structures'])} structures compiled",
+        f"  at most {totals['gates_2q_max']} two-qubit gates, depth {totals['depth_max']}, "
+        f"{'unknown' if duration is None else f'{duration:.0f} ns'}, "
+        f"estimated fidelity {'unknown' if fidelity is None else f'{fidelity:.3f}'}",
+        f"  {data['shots']['per_circuit_max']} shots a circuit for a standard error of {data['shots']['error']}",
+        "  verified: " + _proof_line(proof),
+    ]
+    lines += [f"  note: {note}" for note in data["notes"]]
+    if output is not None:
+        lines.append(f"  written to {output}: circuits/, decoding.json, report.md, report.json, report.html")
+    print("\n".join(lines))
+
+
+def _proof_line(proof: dict[str, Any]) -> str:
+    if proof["passed"] is None:
+        return "no"
+    return f"largest error of a decoded number {proof['error']:.1e}"
+
+
+@app.command("transpile")
+def transpile_command(
+    source: Annotated[Path, typer.Argument(help="A circuit: .qasm (OpenQASM 2 or 3) or Cirq .json.")],
+    target: TargetName = "google.willow",
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Where to write it (.json or .qasm).")] = None,
+    level: Level = 2,
+    seed: Seed = 0,
+    atol: Annotated[float, typer.Option(help="Rotations up to this angle (radians) are dropped.")] = 1e-8,
+    verify: Annotated[bool, typer.Option(help="Prove the result where it is small enough.")] = True,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Bring any circuit onto a machine."""
+    with failing(as_json):
+        from qattn_compiler import targets
+
+        targets.check_name(target)
+        if output is not None and output.suffix not in (".json", ".qasm"):
+            raise OptionError(f"{output}: a name ending in .json or .qasm was expected")
+        from qattn_compiler.interop.cirq_files import read_circuit, write_circuit
+        from qattn_compiler.transpile import transpile
+
+        circuit = read_circuit(source)
+        result = transpile(circuit, target=target, optimization_level=level, seed=seed, atol=atol, verify=verify)
+        if output is not None:
+            write_circuit(output, result.circuit)
+        if as_json:
+            print(json.dumps(result.summary()))
+        elif not quiet:
+            print(result.report.to_markdown())
+
+
+@app.command("targets")
+def targets_command(as_json: AsJson = False) -> None:
+    """List the machines."""
+    from qattn_compiler import targets
+
+    listed = targets.names()
+    print(json.dumps(listed) if as_json else "\n".join(f"{name:<20} {line}" for name, line in listed.items()))
+
+
+@app.command("passes")
+def passes_command(as_json: AsJson = False) -> None:
+    """List the passes."""
+    from qattn_compiler import passes
+
+    listed = {name: (cls.__doc__ or "").strip().splitlines()[0] for name, cls in passes.registry().items()}
+    print(json.dumps(listed) if as_json else "\n".join(f"{name:<22} {line}" for name, line in listed.items()))
+
+
+@app.command("warmup")
+def warmup_command(quiet: Quiet = False) -> None:
+    """Compile the kernels now, so that the next run starts fast."""
+    with failing(False):
+        from qattn_compiler import kernel_cache
+
+        cold = kernel_cache.is_cold()
+        if cold and not quiet:
+            print(kernel_cache.MESSAGE, file=sys.stderr)
+        kernel_cache.warm()
+        if not quiet:
+            print("kernels compiled" if cold else "kernels were compiled already")
+
+
+@contextmanager
+def failing(as_json: bool) -> Iterator[None]:
+    """Turn our errors into a message and exit code 2."""
+    try:
+        yield
+    except QattnError as error:
+        if as_json:
+            print(json.dumps({"error": type(error).__name__, "message": str(error)}))
+        fail(f"{_kind(error)}: {error}")
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        raise typer.Exit(130) from None
+
+
+def _kind(error: QattnError) -> str:
+    return type(error).__name__.removesuffix("Error").lower() + " error"
+
+
+def fail(message: str) -> NoReturn:
+    """Say it on stderr and leave with code 2."""
+    print(message, file=sys.stderr)
+    raise typer.Exit(2)
+
+
+@contextmanager
+def showing(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
+    """A progress bar at a terminal; in a pipe, only the word that kernels are being compiled."""
+    from qattn_compiler import progress
+
+    if quiet:
+        yield progress.silent
+    elif sys.stderr.isatty():
+        with progress.bar() as show:
+            yield show
+    else:
+        yield _say_kernels
+
+
+def _say_kernels(stage: str, done: int, total: int) -> None:
+    from qattn_compiler.kernel_cache import MESSAGE
+
+    if stage == MESSAGE and done == 0:
+        print(MESSAGE, file=sys.stderr)
+
+
+def main() -> None:
+    """Entry point of the `qattn` command."""
+    app()

@@ -1,0 +1,116 @@
+"""Gather the report of a compile from its parts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from qattn_compiler.compiled import Compiled
+from qattn_compiler.report.metrics import shots_for_bound, shots_for_standard_error
+from qattn_compiler.report.report import Report
+from qattn_compiler.unit import Unit
+
+
+@dataclass(frozen=True)
+class Story:
+    """What the compile itself knows and the result does not.
+
+    Attributes:
+        expression: canonical text.
+        encoding: name of the encoding.
+        options: options as given.
+        notes: what was inferred, chosen, dropped or approximated.
+        origin: where the weights came from.
+        seconds: stage -> time; filled while the compile runs.
+        wanted_error: standard error that shots are planned for.
+    """
+
+    expression: str
+    encoding: str
+    options: Mapping[str, Any]
+    notes: list[str]
+    origin: str
+    seconds: dict[str, float]
+    wanted_error: float
+
+
+def describe(compiled: Compiled, story: Story) -> Report:
+    """The report of a compile."""
+    target = compiled.target
+    units = compiled.units
+    executions = [unit.execution(target) for unit in units]
+    data = {
+        "expression": story.expression,
+        "encoding": story.encoding,
+        "meaning": units[0].batch.program.meaning if units else "",
+        "target": {
+            "name": target.name,
+            "qubits": target.device.num_qubits,
+            "native": sorted(target.device.native),
+            "source": target.device.source,
+        },
+        "weights": story.origin,
+        "options": dict(story.options),
+        "output": {"shape": compiled.shape, "compiled": [axis.tolist() for axis in compiled.chosen]},
+        "totals": {
+            "outputs": len(compiled.positions),
+            "circuits": len(compiled.circuits),
+            "gates_2q": sum(u.metrics().gates_2q * _circuits(u) for u in units),
+            "gates_2q_max": max((u.metrics().gates_2q for u in units), default=0),
+            "depth_max": max((u.metrics().depth for u in units), default=0),
+            "depth_2q_max": max((u.metrics().depth_2q for u in units), default=0),
+            "duration_ns_max": _extreme(max, [e.duration_ns for e in executions]),
+            "fidelity_min": _extreme(min, [e.fidelity for e in executions]),
+        },
+        "shots": _shots(compiled, story.wanted_error),
+        "scale_max": max((float(np.abs(u.batch.scale).max(initial=0)) for u in units), default=0.0),
+        "structures": [_structure(compiled, unit) for unit in units],
+        "verification": compiled.verification.to_dict(),
+        "notes": story.notes,
+        "seconds": story.seconds,
+    }
+    return Report(data)
+
+
+def _circuits(unit: Unit) -> int:
+    return unit.batch.circuits if unit.fused is not None else 1
+
+
+def _extreme(pick: Any, values: list[float | None]) -> float | None:
+    return None if not values or None in values else pick(values)
+
+
+def _structure(compiled: Compiled, unit: Unit) -> dict[str, Any]:
+    program = unit.batch.program
+    labels = [str(compiled.target.device.qubits[q]) for q in unit.routed.initial]
+    names = [f"{name}[{i}]" for name, wires in program.wires.items() for i in range(len(wires))]
+    measured = unit.metrics()
+    return {
+        "program": program.to_text(),
+        "circuits": _circuits(unit),
+        "qubits": measured.qubits,
+        "gates_2q_ideal": program.two_qubit_count,
+        "swaps": unit.routed.swaps,
+        "layout": ", ".join(f"{n} on {q}" for n, q in zip(names, labels, strict=True)),
+        "passes": [step.to_dict() for step in unit.steps],
+        "metrics": measured.to_dict(),
+        "execution": unit.execution(compiled.target).to_dict(),
+    }
+
+
+def _shots(compiled: Compiled, error: float) -> dict[str, Any]:
+    """Shots for a standard error, by the exact expectations, and for a guaranteed bound; None while unbound."""
+    if not compiled.is_bound:
+        return {"error": error, "per_circuit_max": None, "total": None, "hoeffding_95_max": None}
+    largest, total, bound = 0, 0, 0
+    for unit in compiled.units:
+        means = unit.expectations()[unit.batch.member] if unit.batch.circuits else np.zeros(0)
+        wanted = np.zeros(unit.batch.circuits, dtype=np.int64)
+        for member, scale, mean in zip(unit.batch.member, unit.batch.scale, means, strict=True):
+            wanted[member] = max(wanted[member], shots_for_standard_error(error, float(scale), float(mean)))
+            bound = max(bound, shots_for_bound(error, float(scale)))
+        largest, total = max(largest, int(wanted.max(initial=0))), total + int(wanted.sum())
+    return {"error": error, "per_circuit_max": largest, "total": total, "hoeffding_95_max": bound}

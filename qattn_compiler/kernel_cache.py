@@ -1,0 +1,48 @@
+"""Whether the Numba kernels are compiled already, and how to compile them.
+
+Numba keeps machine code beside the module (or in the user's cache folder); the first process of an installation makes
+it, which takes some ten seconds, and every later one loads it.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+MODULES = ("qattn_compiler.circuit.kernels", "qattn_compiler.passes.circuit.kernels")
+MESSAGE = "compiling kernels (first run only)"
+
+
+def _kernels() -> list[Any]:
+    found = []
+    for name in MODULES:
+        module = import_module(name)
+        found += [value for value in vars(module).values() if hasattr(value, "py_func")]
+    return found
+
+
+def is_cold() -> bool:
+    """Whether any public kernel has no machine code on disk yet."""
+    return any(not _has_code(kernel) for kernel in _kernels() if not kernel.__name__.startswith("_"))
+
+
+def _has_code(kernel: Any) -> bool:
+    if kernel.signatures:
+        return True
+    folder = Path(kernel.stats.cache_path)
+    return any(folder.glob(f"*{kernel.__name__}-*.nbi"))
+
+
+def warm() -> None:
+    """Compile what a first compile needs, by compiling a small program for the default machine."""
+    from qattn_compiler import targets
+    from qattn_compiler.lower.amplitude import encode
+    from qattn_compiler.lower.batch import Terms
+    from qattn_compiler.unit import compile_unit
+
+    import numpy as np
+
+    weights = np.full((1, 4), 0.25)
+    batch = encode(Terms(weights, weights, np.zeros(1)))[0]
+    compile_unit(batch, targets.get("google.willow"), level=2, seed=0, bound=True, say=lambda _: None)

@@ -1,0 +1,208 @@
+"""transpile: any Cirq circuit onto a machine, one line a stage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from qattn_compiler import targets
+from qattn_compiler.circuit.gates import MEASURE, NUM_QUBITS
+from qattn_compiler.circuit.layout import Routed
+from qattn_compiler.circuit.table import Circuit
+from qattn_compiler.errors import OptionError, VerificationError
+from qattn_compiler.interop import cirq_io, cirq_results
+from qattn_compiler.passes.circuit.drop_negligible import DropNegligible
+from qattn_compiler.pipeline import Pass
+from qattn_compiler.report.metrics import execution, metrics
+from qattn_compiler.report.report import Report, transpile_page
+from qattn_compiler.targets.target import Target, check_level
+from qattn_compiler.unit import Step
+from qattn_compiler.verify.compare import NOT_VERIFIED, Verification, unitary_distance
+from qattn_compiler.verify.replay import check_routing
+
+MAX_UNITARY = 10
+"""Circuits on up to this many machine qubits are compared as whole unitaries."""
+TOLERANCE = 1e-7
+"""Allowed entry of the difference of unitaries, beside what `atol` allows to drop."""
+
+
+@dataclass(frozen=True, eq=False)
+class Transpiled:
+    """The result of `transpile`.
+
+    Attributes:
+        circuit: on the machine's qubits, in native gates.
+        initial_layout: qubit of the input -> machine qubit that it starts on.
+        final_layout: qubit of the input -> machine qubit that it ends on.
+        report: costs by pass, what was dropped.
+        verification: what was proved.
+    """
+
+    circuit: Any
+    initial_layout: Mapping[Any, Any]
+    final_layout: Mapping[Any, Any]
+    report: Report
+    verification: Verification
+
+    def summary(self) -> dict[str, Any]:
+        """The figures that machines want: gates, depths, seconds."""
+        after, seconds = self.report.data["metrics"], self.report.data["seconds"]
+        names = ("gates_2q", "depth_2q", "gates_1q", "depth")
+        return {**{name: after[name] for name in names}, "seconds": seconds, "passed": self.verification.passed}
+
+
+def transpile(
+    circuit: Any,
+    target: str | Target = "google.willow",
+    *,
+    optimization_level: int = 2,
+    seed: int = 0,
+    atol: float = 1e-8,
+    verify: bool = True,
+) -> Transpiled:
+    """Bring a Cirq circuit onto a machine; symbols, measurement keys, tags and classical controls survive.
+
+    Args:
+        circuit: any `cirq.Circuit`.
+        target: name of the machine, or a `Target`.
+        optimization_level: 0 only makes it run, 1 is light, 2 the default, 3 everything.
+        seed: of placement and routing.
+        atol: rotations up to this angle (radians) may be dropped; their sum is reported.
+        verify: prove the result where it is small enough; the report says how.
+
+    Raises:
+        OptionError, TargetError, PassError, CircuitError: an input is wrong, or the machine cannot run it.
+        VerificationError: the result is wrong (a bug).
+    """
+    check_level(optimization_level)
+    if not (np.isfinite(atol) and atol >= 0):
+        raise OptionError(f"atol is {atol!r}; a number of radians, 0 or more, was expected")
+    begin = perf_counter()
+    machine = targets.get(target) if isinstance(target, str) else target
+    source = cirq_io.from_cirq(cirq_results.expand_unknown(circuit, cirq_io.is_known))
+    track = Track(atol)
+    logical = machine.logical_passes(optimization_level).run(source, track.hook("logical"))
+    started = perf_counter()
+    routed = machine.route(optimization_level, seed).route(logical)
+    track.steps.append(Step("route", "route", perf_counter() - started, metrics(routed.circuit)))
+    native = machine.physical_passes(optimization_level, atol).run(routed.circuit, track.hook("physical"))
+    out = cirq_io.to_cirq(native, global_phase=False)
+    machine.validate(out)
+    verification = check(source, logical, routed, native, track.dropped) if verify else NOT_VERIFIED
+    report = tell(machine, native, routed, track, verification, perf_counter() - begin)
+    places = (layout(source, machine, routed.initial), layout(source, machine, routed.final))
+    return Transpiled(out, *places, report, verification)
+
+
+class Track:
+    """What the passes did: the pipeline's hook."""
+
+    def __init__(self, atol: float) -> None:
+        self.atol = atol
+        self.steps: list[Step] = []
+        self.dropped = 0.0
+
+    def hook(self, stage: str) -> Callable[[Circuit, Pass[Circuit], Circuit, float], None]:
+        """The hook of one stage."""
+
+        def note(before: Circuit, step: Pass[Circuit], after: Circuit, seconds: float) -> None:
+            if isinstance(step, DropNegligible):
+                self.dropped += step.dropped(before)
+            self.steps.append(Step(step.name, stage, seconds, metrics(after)))
+
+        return note
+
+
+def layout(source: Circuit, machine: Target, places: Any) -> dict[Any, Any]:
+    """Qubit of the input -> machine qubit."""
+    return {q: machine.device.qubits[p] for q, p in zip(source.qubits, places.tolist(), strict=True)}
+
+
+def check(source: Circuit, logical: Circuit, routed: Routed, native: Circuit, dropped: float) -> Verification:
+    """Replay the routing; compare unitaries where the result is small and free of foreign operations.
+
+    Raises:
+        VerificationError: something is wrong.
+    """
+    allowed = TOLERANCE + dropped
+    check_routing(logical, routed.circuit, routed.initial, routed.final, _adjacency_of(routed))
+    pair = _comparable(source, native, routed)
+    if pair is None:
+        method = "routing replayed gate by gate; the other passes were not checked on this circuit"
+        return Verification(method, float("nan"), allowed, None, {})
+    before, after, initial, final = pair
+    error = unitary_distance(before, after, initial, final)
+    if error > allowed:
+        raise VerificationError(f"the result differs from the input by {error:.3g}", hint="please report this")
+    what = "whole unitary" + (" at random parameter values" if source.is_symbolic else "")
+    return Verification(f"{what}, and routing replayed", error, allowed, True, {"unitary": error})
+
+
+def _adjacency_of(routed: Routed) -> Any:
+    """Couplings that the routed circuit uses; that they are the machine's is the device's own check."""
+    size = routed.circuit.num_qubits
+    out = np.zeros((size, size), dtype=bool)
+    pairs = routed.circuit.operands[routed.circuit.is_two_qubit]
+    out[pairs[:, 0], pairs[:, 1]] = True
+    return out | out.T
+
+
+def _comparable(source: Circuit, native: Circuit, routed: Routed) -> tuple[Circuit, Circuit, Any, Any] | None:
+    """Input and output as small numeric circuits without final measurements, and the layouts between them."""
+    before, after = _without_final_measurements(source), _without_final_measurements(native)
+    if before is None or after is None:
+        return None
+    used = np.unique(np.concatenate([after.operands[after.operands >= 0], routed.initial, routed.final]))
+    if len(used) > MAX_UNITARY:
+        return None
+    number = np.full(after.num_qubits, -1)
+    number[used] = np.arange(len(used))
+    operands = np.where(after.operands >= 0, number[after.operands], -1).astype(np.int32)
+    small = replace(after, qubits=tuple(after.qubits[q] for q in used), operands=operands)
+    rng = np.random.default_rng(0)
+    symbols = sorted({p.name for p in (*before.params, *small.params)})
+    values = dict(zip(symbols, rng.uniform(-2, 2, len(symbols)).tolist(), strict=True))
+    bound = [c.bind({p.name: values[p.name] for p in c.params}) for c in (before, small)]
+    return bound[0], bound[1], number[routed.initial], number[routed.final]
+
+
+def _without_final_measurements(circuit: Circuit) -> Circuit | None:
+    """The unitary part, or None if something else than gates and final measurements is in it."""
+    gates = NUM_QUBITS[circuit.op] > 0
+    if not (gates | (circuit.op == MEASURE)).all():
+        return None
+    measured: set[int] = set()
+    for row in range(len(circuit)):
+        wires = {int(w) for w in circuit.wires[row] if w >= 0}
+        if not measured.isdisjoint(wires):
+            return None
+        if not gates[row]:
+            measured |= wires
+    return circuit.with_rows(np.flatnonzero(gates))
+
+
+def tell(
+    machine: Target, native: Circuit, routed: Routed, track: Track, verification: Verification, seconds: float
+) -> Report:
+    """The report of a transpile."""
+    symbols = native.is_symbolic
+    run = None if symbols else execution(native, machine.device)
+    notes = ["global phase is not kept: the machine has no such operation"]
+    if track.dropped:
+        notes.append(f"rotations dropped: {track.dropped:.3g} radians in all (atol {track.atol:.3g})")
+    data = {
+        "target": machine.name,
+        "metrics": metrics(native).to_dict(),
+        "execution": None if run is None else run.to_dict(),
+        "swaps": routed.swaps,
+        "dropped_radians": track.dropped,
+        "passes": [step.to_dict() for step in track.steps],
+        "verification": verification.to_dict(),
+        "notes": notes,
+        "seconds": seconds,
+    }
+    return Report(data, transpile_page)
