@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -68,7 +68,7 @@ class Readout:
     observable: Any
     scale: float
     offset: float
-    postselect: Mapping[Any, int] = MappingProxyType({})
+    postselect: Mapping[Any, int] = field(default_factory=lambda: MappingProxyType({}))
 
 
 class Circuits(Sequence[Any]):

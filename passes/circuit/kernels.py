@@ -24,9 +24,9 @@ ABSORB: Final = 4
 PATIENCE: Final = 5
 FADE: Final = 6
 NUM_KNOBS: Final = 7
-"""Columns of a row of knobs: size and weight of the extended set, whether the front's distance is divided by its size,
-decay for each SWAP of a qubit, reward of a SWAP that joins the last gate of its pair, SWAPs without progress,
-how much less each gate of the extended set weighs than the one before (1: all the same)."""
+"""Columns of a row of knobs: size and weight of the extended set, whether the front's distance is divided by
+its size, decay for each SWAP of a qubit, reward of a SWAP that joins the last gate of its pair, SWAPs without
+progress, how much less each gate of the extended set weighs than the one before (1: all the same)."""
 
 SWAPS: Final = 0
 COST: Final = 1
@@ -47,8 +47,9 @@ _QUEUED: Final = -9
 
 _DECAY_RESET: Final = 5
 
-# What the running block on a pair is: 0 nothing, 1..3 native gates and last a gate, 4 a bare SWAP, 5 two gates' worth
-# and last a SWAP, 6 three gates' worth and last a SWAP. CZ and SWAP together are an iSWAP, two gates.
+# What the running block on a pair is: 0 nothing, 1..3 native gates and last a gate, 4 a bare SWAP, 5 two
+# gates' worth and last a SWAP, 6 three gates' worth and last a SWAP. CZ and SWAP together are an iSWAP, two
+# gates.
 _WORTH: Final = np.array([0, 1, 2, 3, 3, 2, 3], np.int64)
 _SWAP_COST: Final = np.array([3, 1, 1, 0, -3, -1, 0], np.int64)
 _SWAP_TO: Final = np.array([4, 5, 6, 6, 0, 1, 3], np.int64)
@@ -60,7 +61,8 @@ class Dag(NamedTuple):
     """The rows that matter to routing, and which must wait for which.
 
     Attributes:
-        first, second: shape (gates,): logical qubits; -1 for a row that needs no coupling (a wide measurement).
+        first, second: shape (gates,): logical qubits; -1 for a row that needs no coupling (a wide
+            measurement).
         weight: shape (gates,): native two-qubit gates that the row costs by itself, 1..3.
         start, after: successors of gate g are `after[start[g]:start[g + 1]]`.
         waits: shape (gates,): how many entries of `after` name the gate.
@@ -310,7 +312,9 @@ def _near_gain(d: I32, place: I32, mate: I32, x: int, p: int, q: int) -> int:
 
 
 @numba.njit(cache=True, nogil=True)
-def _far_gain(d: I32, place: I32, head: I32, nxt: I32, mate: I32, weight: F64, x: int, p: int, q: int) -> float:
+def _far_gain(
+    d: I32, place: I32, head: I32, nxt: I32, mate: I32, weight: F64, x: int, p: int, q: int
+) -> float:
     """Change of the extended set's distance if logical qubit x moved from p to q."""
     if x < 0:
         return 0.0
@@ -348,7 +352,14 @@ def _pick_swap(dag: Dag, chip: Chip, s: _State, knobs: F64, rng: U64) -> tuple[i
     reward = knobs[ABSORB] * near_scale / 3.0
     best, best_p, best_q, ties = np.inf, -1, -1, 0
     # Plain local arrays: a field of a tuple is counted as a new reference each time it is read.
-    d, place, holder, mate, neighbours, decay = chip.distance, s.place, s.holder, s.mate, chip.neighbours, s.decay
+    d, place, holder, mate, neighbours, decay = (
+        chip.distance,
+        s.place,
+        s.holder,
+        s.mate,
+        chip.neighbours,
+        s.decay,
+    )
     head, after, ahead_mate, partner, block = s.ahead_head, s.ahead_next, s.ahead_mate, s.partner, s.block
     busy, fade = s.busy, s.ahead_weight
     for i in range(2 * s.tally[_FRONT]):
@@ -420,8 +431,8 @@ def _release(dag: Dag, chip: Chip, s: _State, events: I32) -> None:
 
 @numba.njit(cache=True, nogil=True)
 def route_pass(dag: Dag, chip: Chip, place: I32, knobs: F64, seed: int, events: I32) -> tuple[I32, F64]:
-    """Route once: SABRE (Li, Ding, Xie 2019, arXiv:1809.02573) with the relative scores and the release valve of
-    LightSABRE (arXiv:2409.08368).
+    """Route once: SABRE (Li, Ding, Xie 2019, arXiv:1809.02573) with the relative scores and the release valve
+    of LightSABRE (arXiv:2409.08368).
 
     At most PATIENCE SWAPs pass without a gate; then `_release` executes one with fewer SWAPs than the chip's
     diameter. So there are no more than gates * (PATIENCE + diameter) steps.
@@ -432,12 +443,12 @@ def route_pass(dag: Dag, chip: Chip, place: I32, knobs: F64, seed: int, events: 
         place: shape (logical,): the layout to start from.
         knobs: shape (NUM_KNOBS,).
         seed: of the tie breaks.
-        events: shape (gates + swaps, 2) to be filled with (gate, -) or (-1 - p, q) for a SWAP of p and q; or of
-            shape (0, 2): nothing is recorded.
+        events: shape (gates + swaps, 2) to be filled with (gate, -) or (-1 - p, q) for a SWAP of p and q; or
+            of shape (0, 2): nothing is recorded.
 
     Returns:
-        the layout at the end, and (swaps, native gates with SWAPs joined to their blocks, depth in native gates,
-        minus log fidelity).
+        the layout at the end, and (swaps, native gates with SWAPs joined to their blocks, depth in native
+        gates, minus log fidelity).
     """
     s = _new_state(dag, chip, place, knobs)
     _fill_queue(s)
@@ -521,7 +532,8 @@ def _any_swap(dag: Dag, chip: Chip, s: _State, rng: U64) -> tuple[int, int]:
 def search(
     dag: Dag, back: Dag, chip: Chip, starts: I32, knobs: F64, rounds: int, seed: int, price: F64
 ) -> tuple[I32, I64, F64]:
-    """Bidirectional layout search from many starts: each round routes forward (a candidate) and back (the next layout).
+    """Bidirectional layout search from many starts: each round routes forward (a candidate) and back (the
+    next layout).
 
     Args:
         dag, back: the circuit and its reverse.
@@ -533,7 +545,8 @@ def search(
         price: shape (4,): weights of the entries of a score; the least total is best.
 
     Returns:
-        for each trial its best layout (trials, logical), (trials, 2) its knob set and seed, and its total (trials,).
+        for each trial its best layout (trials, logical), its knob set and seed (trials, 2), and its total
+        (trials,).
     """
     trials = len(starts)
     best = starts.copy()
@@ -582,10 +595,20 @@ def _shaken(knobs: F64, rng: U64) -> F64:
 
 @numba.njit(cache=True, nogil=True)
 def polish(
-    dag: Dag, back: Dag, chip: Chip, place: I32, events: I32, tries: int, knobs: F64, seed: int, price: F64, both: bool
+    dag: Dag,
+    back: Dag,
+    chip: Chip,
+    place: I32,
+    events: I32,
+    tries: int,
+    knobs: F64,
+    seed: int,
+    price: F64,
+    both: bool,
 ) -> tuple[I32, I32, float]:
-    """Hill climbing over routes: keep a random stretch from the beginning, route the rest anew, take what is not worse.
-    A route read backwards is a route of the reversed circuit, so beginnings are improved the same way.
+    """Hill climbing over routes: keep a random stretch from the beginning, route the rest anew, take what is
+    not worse. A route read backwards is a route of the reversed circuit, so beginnings are improved the same
+    way.
 
     Args:
         dag, back, chip, knobs, seed, price: as in `search`.
@@ -626,13 +649,12 @@ def polish(
 
 
 @numba.njit(cache=True, nogil=True)
-def _replayed(
-    dag: Dag, chip: Chip, place: I32, events: I32, knobs: F64, price: F64
-) -> tuple[I32, Any]:
+def _replayed(dag: Dag, chip: Chip, place: I32, events: I32, knobs: F64, price: F64) -> tuple[I32, Any]:
     """The final layout and the total of a recorded route."""
     s = _new_state(dag, chip, place, knobs)
     _follow(dag, chip, s, events, len(events), np.empty((0, 2), np.int32))
-    return s.place, (_score(s) * price).sum()
+    total: float = (_score(s) * price).sum()
+    return s.place, total
 
 
 @numba.njit(cache=True, nogil=True)
@@ -650,8 +672,8 @@ def _exits(neighbours: I32, free: NDArray[np.bool_], p: int) -> int:
 def grow_layout(
     pairs: I32, weights: F64, chip: Chip, zone: I32, home: I32, center: int, noise: float, seed: int
 ) -> I32:
-    """A layout grown from one qubit: next comes the qubit with the strongest ties to those placed, and goes to the
-    free place that is nearest to them.
+    """A layout grown from one qubit: next comes the qubit with the strongest ties to those placed, and goes
+    to the free place that is nearest to them.
 
     Args:
         pairs: shape (pairs, 2): logical qubits that interact.
@@ -708,8 +730,8 @@ def grow_layout(
 
 @numba.njit(cache=True, nogil=True)
 def long_path(neighbours: I32, allowed: NDArray[np.bool_], length: int, steps: int, seed: int) -> I32:
-    """A simple path of up to `length` qubits: extend an end where a free neighbour is, else turn the path around at a
-    neighbour that is on it (Pósa's rotation).
+    """A simple path of up to `length` qubits: extend an end where a free neighbour is, else turn the path
+    around at a neighbour that is on it (Pósa's rotation).
 
     Args:
         neighbours: shape (n, largest degree), -1 fills up.
@@ -778,8 +800,8 @@ def _narrowest(neighbours: I32, free: NDArray[np.bool_], p: int, rng: U64) -> in
 
 @numba.njit(cache=True, nogil=True)
 def ring(neighbours: I32, allowed: NDArray[np.bool_], length: int, steps: int, seed: int) -> I32:
-    """A simple cycle of exactly `length` qubits, or an empty array: a square that grows by bumps (two qubits more),
-    while corners slide and, now and then, a bump is flattened so that growth can begin elsewhere.
+    """A simple cycle of exactly `length` qubits, or an empty array: a square that grows by bumps (two qubits
+    more), while corners slide and, now and then, a bump is flattened so that growth can begin elsewhere.
 
     Args:
         neighbours, allowed, steps, seed: as in `long_path`.
@@ -816,7 +838,7 @@ def ring(neighbours: I32, allowed: NDArray[np.bool_], length: int, steps: int, s
 
 @numba.njit(cache=True, nogil=True)
 def _near(neighbours: I32, a: int, b: int) -> bool:
-    for k in range(neighbours.shape[1]):
+    for k in range(neighbours.shape[1]):  # noqa: SIM110 (Numba has no generator expressions)
         if neighbours[a, k] == b:
             return True
     return False

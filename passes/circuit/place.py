@@ -1,11 +1,14 @@
 """Place: which physical qubit each logical qubit starts on.
 
-1. A perfect placement, where every interaction is on an edge: paths and rings by growing them in the chip, other graphs
-   by subgraph isomorphism (VF2) with a budget, after conditions that rule most hopeless cases out at once.
-2. Else the layout from which routing costs least: SABRE's bidirectional search (Li, Ding, Xie 2019, arXiv:1809.02573)
-   from many starts, then a local search.
+1. A perfect placement, where every interaction is on an edge: paths and rings by growing them in the chip,
+   other graphs by subgraph isomorphism (VF2) with a budget, after conditions that rule most hopeless cases
+   out at once.
+2. Else the layout from which routing costs least: SABRE's bidirectional search (Li, Ding, Xie 2019,
+   arXiv:1809.02573) from many starts, then hill climbing over parts of
+   the best routes.
 
-Of several equal layouts the one with the best expected fidelity is taken; an unknown error rate counts as the median.
+Of several equal layouts the one with the best expected fidelity is taken; an unknown error rate counts as the
+median.
 """
 
 from __future__ import annotations
@@ -27,8 +30,9 @@ if TYPE_CHECKING:
 
 Layout = NDArray[np.int32]
 
+_CLASS: Final = {"cx": 1, "cy": 1, "cz": 1, "ch": 1, "swap": 3, "fsim": 3}
 WEIGHT: Final = np.array(
-    [{"cx": 1, "cy": 1, "cz": 1, "ch": 1, "swap": 3, "fsim": 3}.get(g.name, 2 if g.num_qubits == 2 else 3) for g in GATES],
+    [_CLASS.get(gate.name, 2 if gate.num_qubits == 2 else 3) for gate in GATES],
     dtype=np.int32,
 )
 """Native two-qubit gates that a gate costs by itself: the class of its matrix needs that many CZ."""
@@ -137,7 +141,9 @@ def _links(wires: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int6
     return row[:-1][meets], row[1:][meets]
 
 
-def _dag(ends: NDArray[np.int32], weight: NDArray[np.int32], tail: NDArray[np.int64], head: NDArray[np.int64]) -> Dag:
+def _dag(
+    ends: NDArray[np.int32], weight: NDArray[np.int32], tail: NDArray[np.int64], head: NDArray[np.int64]
+) -> Dag:
     from qattn_compiler.passes.circuit.kernels import Dag
 
     size = len(ends)
@@ -229,8 +235,8 @@ def homes(problem: Problem, device: Device) -> NDArray[np.int32]:
     chosen = _pack(sorted(zip(sizes.tolist(), names.tolist(), strict=True), reverse=True), rooms.tolist())
     if chosen is None:
         raise TargetError(
-            f"{device.name} falls into {len(rooms)} unconnected parts of {', '.join(map(str, rooms))} qubits; the "
-            f"circuit's connected parts have {', '.join(map(str, sizes))}",
+            f"{device.name} falls into {len(rooms)} unconnected parts of {', '.join(map(str, rooms))} qubits; "
+            f"the circuit's connected parts have {', '.join(map(str, sizes))}",
             hint="route across the parts is impossible: split the circuit or choose another target",
         )
     for name, zone in chosen.items():
@@ -266,7 +272,8 @@ def _pack(items: list[tuple[int, int]], rooms: list[int], budget: int = 20_000) 
 
 
 def perfect(problem: Problem, device: Device, seed: int = 0) -> Layout | None:
-    """The best found layout with every interaction on an edge, or None if there is none or the budget ends."""
+    """The best found layout with every interaction on an edge, or None if there is none or the budget
+    ends."""
     if not len(problem.pairs):
         return _complete(problem, device, [{}])
     if problem.size > device.num_qubits or not _may_embed(problem, device):
@@ -294,7 +301,8 @@ def _may_embed(problem: Problem, device: Device) -> bool:
 
 
 def _isomorphisms(problem: Problem, device: Device, rng: np.random.Generator) -> Iterator[dict[int, int]]:
-    """Subgraph isomorphisms logical -> physical, from several numberings of the chip so that they are spread over it."""
+    """Subgraph isomorphisms logical -> physical, from several numberings of the chip so that they are spread
+    over it."""
     import rustworkx as rx
 
     small = rx.PyGraph()
@@ -394,7 +402,8 @@ def _complete(problem: Problem, device: Device, found: list[dict[int, int]]) -> 
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """A route: the layout it starts from, its events as the kernel records them (gates and SWAPs), and its price."""
+    """A route: the layout it starts from, its events as the kernel records them (gates and SWAPs), and its
+    price."""
 
     layout: Layout
     events: NDArray[np.int32]
@@ -402,7 +411,8 @@ class Choice:
 
 
 def knob_sets(device: Device, lookahead: int, decay: float) -> NDArray[np.float64]:
-    """Shape (sets, NUM_KNOBS): the settings that trials take in turn; no single one is best for all circuits."""
+    """Shape (sets, NUM_KNOBS): the settings that trials take in turn; no single one is best for all
+    circuits."""
     distance = device.distance
     reach = distance[distance < max(device.num_qubits, 1)]
     patience = 4.0 * float(reach.max() if len(reach) else 1) + 10.0
@@ -456,7 +466,16 @@ def search(
         route = (places[t], events, float(totals[t]))
         if len(events) > len(problem.hard) and effort.tries >= 8:
             route = kernels.polish(
-                problem.dag, problem.back, chip, places[t], events, effort.tries, knobs, seed + i, price, initial is None
+                problem.dag,
+                problem.back,
+                chip,
+                places[t],
+                events,
+                effort.tries,
+                knobs,
+                seed + i,
+                price,
+                initial is None,
             )
         routes.append(Choice(*route))
     return min(routes, key=lambda route: route.total)
@@ -480,13 +499,15 @@ def check_options(trials: int, lookahead: int, decay: float, objective: str) -> 
     if objective not in PRICES:
         raise OptionError(f"objective {objective!r}; expected one of {', '.join(PRICES)}")
     if trials < 1 or lookahead < 0 or not 0 <= decay < 1:
-        raise OptionError(f"trials={trials} lookahead={lookahead} decay={decay}: expected >= 1, >= 0, in [0, 1)")
+        raise OptionError(
+            f"trials={trials} lookahead={lookahead} decay={decay}: expected at least 1, at least 0, in [0, 1)"
+        )
 
 
 @dataclass(frozen=True)
 class Effort:
-    """How much to search: more for a small circuit, which is compiled once, and for a huge one so little that it takes
-    seconds.
+    """How much to search: more for a small circuit, which is compiled once, and for a huge one so little that
+    it takes seconds.
 
     Attributes:
         trials: layouts to start from.
@@ -536,7 +557,8 @@ def _starts(
 def _stretched(
     problem: Problem, device: Device, home: Layout, chip: Chip, rng: np.random.Generator
 ) -> Iterator[Layout]:
-    """Starts for chains that do not fit as a whole: the longest stretch that does, the rest on the nearest free places."""
+    """Starts for chains that do not fit as a whole: the longest stretch that does, the rest on the nearest
+    free places."""
     degree = np.bincount(problem.pairs.ravel(), minlength=problem.size)
     if not len(problem.pairs) or degree.max() > 2 or len(np.unique(home)) > 1:
         return
@@ -581,8 +603,8 @@ def _centers(device: Device, size: int, chip: Chip) -> NDArray[np.int64]:
 class Place:
     """Choose the initial layout.
 
-    Needs gates on at most two qubits (walls that are no unitary, such as wide measurements, may be wider). Keeps every
-    row; `run` only renames the qubits to the device's.
+    Needs gates on at most two qubits (walls that are no unitary, such as wide measurements, may be wider).
+    Keeps every row; `run` only renames the qubits to the device's.
 
     Attributes:
         device: the machine.
@@ -612,8 +634,9 @@ class Place:
         options: dict[str, Any] = {"seed": self.seed, "trials": self.trials, "objective": self.objective}
         return search(problem, self.device, **options).layout
 
-    def run(self, circuit: Circuit) -> Circuit:
-        """The circuit on the device's qubits, laid out by `place`; still to be routed unless the layout is perfect."""
+    def run(self, circuit: Circuit, /) -> Circuit:
+        """The circuit on the device's qubits, laid out by `place`; still to be routed unless the layout is
+        perfect."""
         from qattn_compiler.passes.circuit.route import relabel
 
         if circuit.qubits == self.device.qubits:

@@ -1,8 +1,9 @@
 """Route: insert SWAPs so that every two-qubit gate acts on neighbours.
 
-SABRE (Li, Ding, Xie 2019, arXiv:1809.02573) with relative scores and a release valve (LightSABRE, arXiv:2409.08368).
-Unlike those it prices a SWAP by what it adds to the block before it: right after a CZ on the same pair it costs one
-more CZ, not three.
+SABRE (Li, Ding, Xie 2019, arXiv:1809.02573) with relative scores and a release valve (LightSABRE,
+arXiv:2409.08368).
+Unlike those it prices a SWAP by what it adds to the block before it: right after a CZ on the same pair it
+    costs one more CZ, not three.
 """
 
 from __future__ import annotations
@@ -26,8 +27,9 @@ from qattn_compiler.passes.circuit.place import Layout, Problem
 class Route:
     """Insert SWAPs (as rows "swap", to be decomposed later).
 
-    Needs gates on at most two qubits. Keeps every row, in an order that the wires allow, with angles, symbols, keys and
-    tags. Gives back the very same circuit if it is on the device's qubits and needs no SWAP.
+    Needs gates on at most two qubits. Keeps every row, in an order that the wires allow, with angles,
+    symbols, keys and tags. Gives back the very same circuit if it is on the device's qubits and needs no
+    SWAP.
 
     Attributes:
         device: the machine.
@@ -46,7 +48,7 @@ class Route:
     objective: str = "count"
     name: ClassVar[str] = "route"
 
-    def run(self, circuit: Circuit) -> Circuit:
+    def run(self, circuit: Circuit, /) -> Circuit:
         """The routed circuit alone; see `route`."""
         return self.route(circuit).circuit
 
@@ -58,7 +60,8 @@ class Route:
             initial: shape (logical,): logical index -> physical index. None: chosen.
 
         Raises:
-            TargetError: the circuit does not fit on the device, or `initial` separates two qubits that interact.
+            TargetError: the circuit does not fit on the device, or `initial` separates two qubits that
+                interact.
             PassError: a unitary acts on more than two qubits, or `initial` is no layout.
         """
         placing.check_options(self.trials, self.lookahead, self.decay, self.objective)
@@ -90,14 +93,17 @@ class Route:
 
 def relabel(circuit: Circuit, device: Device, layout: Layout) -> Circuit:
     """The circuit on the device's qubits, each logical qubit at its place."""
-    return _assemble(circuit, device, np.arange(len(circuit)), np.full((len(circuit), 2), -1, np.int32), layout)[0]
+    no_swaps = np.full((len(circuit), 2), -1, np.int32)
+    return _assemble(circuit, device, np.arange(len(circuit)), no_swaps, layout)[0]
 
 
 def _checked(initial: ArrayLike, problem: Problem, device: Device) -> Layout:
     layout = np.asarray(initial, dtype=np.int32)
     n = device.num_qubits
     if layout.shape != (problem.size,) or len(np.unique(layout)) != len(layout):
-        raise PassError(f"the initial layout must name {problem.size} different qubits, got {layout.tolist()}")
+        raise PassError(
+            f"the initial layout must name {problem.size} different qubits, not {layout.tolist()}"
+        )
     if len(layout) and (layout.min() < 0 or layout.max() >= n):
         raise PassError(f"the initial layout names qubits outside 0..{n - 1}")
     zone = placing.zones(device)[layout]

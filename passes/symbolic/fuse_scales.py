@@ -1,8 +1,8 @@
-"""Gather constant factors: `(2*x)*3` becomes `6*x`, `x/2` becomes `0.5*x`, `(2*A) @ (3*B)` becomes `6*(A @ B)`.
+"""Gather constant factors: `(2*x)*3` becomes `6*x`, `x/2` becomes `0.5*x`, `(2*A) @ (3*B)` is `6*(A @ B)`.
 
 A circuit carries one scale in its read-out for free, while a scale on weights costs a rescaled state. Factors
-move outward through what is linear (products, quotients, transposes, sums, indexing, heads); a factor before a
-mask moves into it when it is positive, for masked scores are -inf.
+move outward through what is linear (products, quotients, transposes, sums, indexing, heads); a factor before
+a mask moves into it when it is positive, for masked scores are -inf.
 """
 
 from __future__ import annotations
@@ -92,8 +92,8 @@ def _fused(node: Expr) -> Expr:
 class FuseScales:
     """Gather constant factors into one, as far outward as linearity carries them (module docstring).
 
-    Needs: nothing; after fold-constants and drop-dead it finds more. Keeps: shapes, and meaning up to rounding
-    (a few units in the last place for each factor that moves).
+    Needs: nothing; after fold-constants and drop-dead it finds more. Keeps: shapes, and meaning up to
+    rounding (a few units in the last place for each factor that moves).
     """
 
     name: ClassVar[str] = "fuse-scales"

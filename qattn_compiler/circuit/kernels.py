@@ -61,7 +61,9 @@ def cancel_adjacent(
     for row in range(rows):
         first = wires[row, 0]
         partner = last[first] if first >= 0 else -1
-        matches = partner >= 0 and form[row] >= 0 and form[partner] == inverse_form[row]
+        matches = partner >= 0 and form[row] >= 0
+        if matches:  # asked from both sides: rounding may hide one of the two
+            matches = form[partner] == inverse_form[row] or form[row] == inverse_form[partner]
         if matches:
             for k in range(width):
                 wire = wires[row, k]

@@ -288,6 +288,7 @@ class _Reader:
         while line.peek().kind == "name" and line.peek().text not in _CLAUSES:
             wires.append(self._wire(line))
         extra = _extra(line)
+        line.end()
         try:
             self._add(line, word, wires, angles, extra)
         except CircuitError as error:
@@ -306,8 +307,8 @@ class _Reader:
         if angles or extra.reads:
             line.fail(f"{word} takes no angles and reads no key", 0)
         if word == "measure":
-            if len(extra.writes) != 1 or len(extra.invert) not in (0, len(wires)) or not wires:
-                line.fail('measure takes qubits, `key "name"` and perhaps `invert` with a bit for each', 0)
+            if len(extra.writes) != 1 or len(extra.invert) > len(wires) or not wires:
+                line.fail('measure takes qubits, `key "name"` and perhaps `invert` with bits for them', 0)
             return builder.measure(wires, extra.writes[0], extra.tags, extra.invert)
         if len(wires) != 1 or extra.writes or extra.invert:
             line.fail("reset takes one qubit", 0)

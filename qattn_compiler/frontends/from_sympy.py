@@ -28,7 +28,11 @@ _PAIRS = {"Max": "maximum", "Min": "minimum"}
 
 def is_sympy(obj: object) -> bool:
     """Whether `obj` comes from sympy, without importing it."""
-    return any(cls.__module__.split(".")[0] == "sympy" for cls in type(obj).__mro__)
+    return any(_from_sympy(cls) for cls in type(obj).__mro__)
+
+
+def _from_sympy(cls: type) -> bool:
+    return (cls.__module__ or "").split(".")[0] == "sympy"  # undefined functions have no module
 
 
 def from_sympy(obj: Any) -> Expr:
@@ -43,6 +47,7 @@ def from_sympy(obj: Any) -> Expr:
 class _Converter:
     def __init__(self) -> None:
         self.loops: list[str] = []
+        self.bound: dict[Any, Expr] = {}
         self.depth = 0
 
     def convert(self, obj: Any) -> Expr:
@@ -52,7 +57,7 @@ class _Converter:
         try:
             for cls in type(obj).__mro__:
                 method: Callable[[Any], Expr] | None = getattr(self, f"_{cls.__name__}", None)
-                if method is not None and cls.__module__.split(".")[0] == "sympy":
+                if method is not None and _from_sympy(cls):
                     return method(obj)
                 if cls.__name__ in _FUNCTIONS:
                     return call(_FUNCTIONS[cls.__name__], self.convert(obj.args[0]))
@@ -65,7 +70,14 @@ class _Converter:
     # Leaves.
 
     def _Symbol(self, obj: Any) -> Expr:
+        if obj in self.bound:
+            return self.bound[obj]
         return index(obj.name) if obj.name in self.loops else tensor(obj.name)
+
+    def _Dummy(self, obj: Any) -> Expr:
+        if obj in self.bound:
+            return self.bound[obj]
+        raise _unknown(obj, "a Dummy has no name of its own: use a Symbol")
 
     def _Idx(self, obj: Any) -> Expr:
         return self._Symbol(obj.label)
@@ -149,13 +161,8 @@ class _Converter:
         function, matrix = obj.function, obj.expr
         if len(function.signature) != 1:
             raise _unknown(obj, "a function applied entry by entry takes one argument")
-        operand = self.convert(matrix)
-        name = function.signature[0].name
-        from qattn_compiler.expr.rewrite import substitute
-
-        if name in operand.tensors():
-            raise _unknown(obj, f"rename the matrix {name}: the applied function uses the name as argument")
-        return substitute(self.convert(function.expr), {name: operand})
+        self.bound[function.signature[0]] = self.convert(matrix)
+        return self.convert(function.expr)
 
     # Indexing and sums.
 

@@ -14,7 +14,7 @@ import cirq
 import numpy as np
 from numpy.typing import NDArray
 
-from qattn_compiler.circuit.gates import BY_NAME, GATES, MEASURE, OPAQUE, PHASED_XZ, RESET
+from qattn_compiler.circuit.gates import BY_NAME, GATES, MEASURE, NUM_QUBITS, OPAQUE, PHASED_XZ, RESET
 from qattn_compiler.circuit.params import GLOBAL_PHASE
 from qattn_compiler.circuit.su2 import quaternions
 from qattn_compiler.circuit.table import Angle, Builder, Circuit, Extra

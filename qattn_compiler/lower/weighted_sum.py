@@ -58,7 +58,7 @@ class Form:
                 f"{len(positions)} outputs of {self.weights.shape[-1]} terms each do not fit into memory",
                 hint="choose some with rows= and components=",
             )
-        place = tuple(positions.T)
+        place = tuple(positions.T) if positions.shape[1] else (None,)
         return Terms(self.weights[place], self.values[place], self.offset[place])
 
 

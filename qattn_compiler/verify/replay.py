@@ -1,8 +1,8 @@
 """Replay a routed circuit against the circuit before: an independent check, in linear time, of any router.
 
-It knows nothing of how the routing was found. It walks over the routed rows, keeps the permutation, and takes each row
-either as the next row that its wires expect (the "next" relation of the original's wires is the whole dependency
-order) or, if it is a plain SWAP that no wire expects, as an inserted one.
+It knows nothing of how the routing was found. It walks over the routed rows, keeps the permutation, and takes
+each row either as the next row that its wires expect (the "next" relation of the original's wires is the
+whole dependency order) or, if it is a plain SWAP that no wire expects, as an inserted one.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ Terms = dict[int, list[tuple[int, str, float]]]
 def check_routing(
     before: Circuit, routed: Circuit, initial: ArrayLike, final: ArrayLike, adjacency: NDArray[np.bool_]
 ) -> None:
-    """Raise unless `routed` is `before` with qubits renamed, SWAPs inserted and rows reordered only where no wire
-    (qubit or classical key) forbids it.
+    """Raise unless `routed` is `before` with qubits renamed, SWAPs inserted and rows reordered only where no
+    wire (qubit or classical key) forbids it.
 
     Args:
         before: the circuit on logical qubits.
@@ -38,7 +38,9 @@ def check_routing(
     start = _layout(initial, before, routed, "initial")
     wanted = _layout(final, before, routed, "final")
     if len(adjacency) != routed.num_qubits:
-        raise VerificationError(f"{len(adjacency)} qubits in the graph, {routed.num_qubits} in the routed circuit")
+        raise VerificationError(
+            f"{len(adjacency)} qubits in the graph, but {routed.num_qubits} in the routed circuit"
+        )
     _check_phase(before, routed)
     replay = _Replay(before, routed, start)
     for row in range(len(routed)):
@@ -51,7 +53,9 @@ def check_routing(
 def _layout(layout: ArrayLike, before: Circuit, routed: Circuit, which: str) -> list[int]:
     places: list[int] = np.asarray(layout).tolist()
     if len(places) != before.num_qubits or len(set(places)) != len(places):
-        raise VerificationError(f"the {which} layout does not place each of {before.num_qubits} qubits once: {places}")
+        raise VerificationError(
+            f"the {which} layout must place each of {before.num_qubits} qubits once: {places}"
+        )
     if any(not 0 <= p < routed.num_qubits for p in places):
         raise VerificationError(f"the {which} layout leaves the chip: {places}")
     return places
@@ -69,7 +73,8 @@ def _check_edge(routed: Circuit, row: int, adjacency: NDArray[np.bool_]) -> None
     qubits = _operands(routed, row)
     if len(qubits) > 2 or not adjacency[qubits[0], qubits[1]]:
         labels = ", ".join(str(routed.qubits[q]) for q in qubits)
-        raise VerificationError(f"row {row} ({GATES[routed.op[row]].name}) acts on {labels}, which are not coupled")
+        name = GATES[routed.op[row]].name
+        raise VerificationError(f"row {row} ({name}) acts on {labels}, which are not coupled")
 
 
 def _operands(circuit: Circuit, row: int) -> tuple[int, ...]:
@@ -130,9 +135,12 @@ class _Replay:
             self._swap(physical)
         else:
             name = GATES[self.routed.op[row]].name
-            what = "nothing" if expected is None else f"row {expected} ({GATES[self.before.op[expected]].name})"
+            what = "nothing"
+            if expected is not None:
+                what = f"row {expected} ({GATES[self.before.op[expected]].name})"
             raise VerificationError(
-                f"row {row} of the routed circuit is {name} on logical qubits {logical}; there the original has {what}"
+                f"row {row} of the routed circuit is {name} on logical qubits {logical}; "
+                f"there the original has {what}"
             )
 
     def _expected(self, row: int, logical: tuple[int, ...]) -> int | None:

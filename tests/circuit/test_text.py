@@ -141,7 +141,7 @@ def test_an_empty_circuit():
         ('qubits 2\nz q0 tags "a" tags "b"', "each once, not 'tags'", "line 2, column 15"),
         ("qubits 2\nmeasure q0", "measure takes qubits", "line 2"),
         ("qubits 2\nmeasure q0 key 5", "a name in double quotes", "line 2, column 16"),
-        ('qubits 2\nmeasure q0 q1 key "m" invert 1', "measure takes qubits", "line 2"),
+        ('qubits 2\nmeasure q0 q1 key "m" invert 1 0 1', "measure takes qubits", "line 2"),
         ('qubits 2\nmeasure q0 q0 key "m"', "different qubits", "line 2"),
         ("qubits 2\nmeasure(1.0) q0", "takes no angles", "line 2"),
         ("qubits 2\nreset q0 q1", "reset takes one qubit", "line 2"),

@@ -1,0 +1,119 @@
+"""Placement: perfect where a perfect placement exists, and on the good part of the chip."""
+
+from __future__ import annotations
+
+import time
+
+import networkx as nx
+import numpy as np
+import pytest
+
+from qattn_compiler.circuit.table import Builder, Circuit
+from qattn_compiler.device import Device
+from qattn_compiler.errors import TargetError
+from qattn_compiler.passes.circuit import kernels, place
+from qattn_compiler.passes.circuit.place import Place
+
+
+def device_of(graph: nx.Graph, **errors: np.ndarray) -> Device:
+    graph = nx.convert_node_labels_to_integers(graph)
+    edges = np.array(sorted(tuple(sorted(e)) for e in graph.edges), dtype=np.int32).reshape(-1, 2)
+    return Device("test", tuple(f"p{i}" for i in range(len(graph))), edges, frozenset({"cz"}), **errors)
+
+
+def circuit_of(graph: nx.Graph, idle: int = 0) -> Circuit:
+    graph = nx.convert_node_labels_to_integers(graph)
+    builder = Builder(range(len(graph) + idle))
+    for a, b in graph.edges:
+        builder.add("cz", [a, b])
+    return builder.build()
+
+
+def is_perfect(circuit: Circuit, device: Device, layout: np.ndarray) -> bool:
+    pairs = place.read(circuit).pairs
+    assert len(np.unique(layout)) == circuit.num_qubits
+    return bool(device.adjacency[layout[pairs[:, 0]], layout[pairs[:, 1]]].all())
+
+
+@pytest.mark.parametrize(
+    ("small", "big"),
+    [
+        (nx.path_graph(60), nx.grid_2d_graph(8, 8)),
+        (nx.cycle_graph(60), nx.grid_2d_graph(8, 8)),
+        (nx.cycle_graph(12), nx.hexagonal_lattice_graph(3, 3)),
+        (nx.grid_2d_graph(3, 4), nx.grid_2d_graph(7, 7)),
+        (nx.star_graph(4), nx.grid_2d_graph(5, 5)),
+        (nx.balanced_tree(2, 2), nx.grid_2d_graph(5, 5)),
+        (nx.disjoint_union(nx.path_graph(5), nx.path_graph(4)), nx.path_graph(9)),
+        (nx.path_graph(1), nx.path_graph(3)),
+    ],
+)
+def test_finds_perfect_placements(small: nx.Graph, big: nx.Graph) -> None:
+    circuit, device = circuit_of(small), device_of(big)
+    assert is_perfect(circuit, device, Place(device).place(circuit))
+
+
+@pytest.mark.parametrize("small", [nx.cycle_graph(41), nx.complete_graph(5), nx.star_graph(6)])
+def test_hopeless_cases_are_seen_at_once(small: nx.Graph) -> None:
+    device = device_of(nx.grid_2d_graph(9, 9))
+    problem = place.read(circuit_of(small))
+    started = time.perf_counter()
+    assert place.perfect(problem, device) is None
+    assert time.perf_counter() - started < 0.5
+
+
+def test_takes_the_good_part_of_the_chip() -> None:
+    graph = nx.convert_node_labels_to_integers(nx.grid_2d_graph(5, 5))
+    edges = np.array(sorted(tuple(sorted(e)) for e in graph.edges))
+    error = np.where((edges >= 15).all(axis=1), 0.001, 0.02)
+    device = device_of(graph, edge_error=error)
+    layout = Place(device).place(circuit_of(nx.path_graph(4)))
+    assert (layout >= 15).all()
+
+
+def test_unknown_errors_are_neutral() -> None:
+    graph = nx.grid_2d_graph(4, 4)
+    error = np.full(graph.number_of_edges(), np.nan)
+    error[0] = 0.01
+    layout = Place(device_of(graph, edge_error=error)).place(circuit_of(nx.path_graph(4), idle=2))
+    assert len(np.unique(layout)) == 6
+
+
+def test_measured_qubits_go_where_reading_is_good() -> None:
+    readout = np.full((9, 2), 0.1)
+    readout[7] = 0.001
+    device = device_of(nx.path_graph(9), readout_error=readout)
+    builder = Builder(range(2))
+    builder.add("cz", [0, 1])
+    builder.measure([1], "m")
+    assert Place(device).place(builder.build())[1] == 7
+
+
+def test_components_go_where_they_fit() -> None:
+    chip = nx.disjoint_union(nx.path_graph(3), nx.path_graph(5))
+    three = nx.disjoint_union(nx.path_graph(3), nx.disjoint_union(nx.path_graph(3), nx.path_graph(2)))
+    circuit, device = circuit_of(three), device_of(chip)
+    assert is_perfect(circuit, device, Place(device).place(circuit))
+    with pytest.raises(TargetError, match="unconnected parts of 3, 5 qubits"):
+        Place(device).place(circuit_of(nx.path_graph(6)))
+
+
+def test_run_relabels_onto_the_device() -> None:
+    device = device_of(nx.path_graph(5))
+    circuit = circuit_of(nx.path_graph(3), idle=1)
+    placed = Place(device).run(circuit)
+    assert placed.qubits == device.qubits
+    assert Place(device).run(placed) is placed
+    assert len(placed) == len(circuit)
+
+
+@pytest.mark.parametrize("length", [4, 30, 62, 64])
+def test_rings_and_paths_are_simple(length: int) -> None:
+    device = device_of(nx.grid_2d_graph(8, 8))
+    neighbours, allowed = place.chip_of(device).neighbours, np.ones(64, dtype=np.bool_)
+    ring = kernels.ring(neighbours, allowed, length, 1_000_000, 1)
+    path = kernels.long_path(neighbours, allowed, length, 1_000, 1)
+    assert len(np.unique(ring)) == length
+    assert device.adjacency[ring, np.roll(ring, 1)].all()
+    assert len(np.unique(path)) == len(path)
+    assert device.adjacency[path[1:], path[:-1]].all()
