@@ -106,7 +106,8 @@ def with_cirq(circuit: Circuit, device: Device) -> tuple[int, float]:
 def main(widest: int = 64, longest: int = 1_000) -> None:
     """Print the table; Cirq is left out where it would take minutes."""
     device = willow()
-    Route(device, trials=1).route(multiplexor(5))
+    Route(device, trials=10).route(qft(7))
+    Route(device, trials=10).route(pairs(4, [(i, i + 1) for i in range(3)]))
     print(f"{'case':26}{'SWAPs':>8}{'seconds':>9}{'Cirq':>8}{'seconds':>9}")
     for name, circuit in cases():
         started = time.perf_counter()

@@ -76,7 +76,8 @@ def __dir__() -> list[str]:
 
 
 class _Package(ModuleType):
-    """Keeps `compile` and `transpile` the functions: importing the modules of that name would put them here."""
+    """Keeps `compile` and `transpile` the functions: importing the modules of that name would put them
+    here."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         if not (name in _HOMES and isinstance(value, ModuleType)):

@@ -25,7 +25,9 @@ app = typer.Typer(
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")]
-Level = Annotated[int, typer.Option("-O", "--optimization-level", help="0 none, 1 light, 2 default, 3 everything.")]
+Level = Annotated[
+    int, typer.Option("-O", "--optimization-level", help="0 none, 1 light, 2 default, 3 everything.")
+]
 Seed = Annotated[int, typer.Option(help="Seed of placement and routing.")]
 TargetName = Annotated[str, typer.Option("--target", "-t", help="Machine; `qattn targets` lists them.")]
 
@@ -33,22 +35,34 @@ TargetName = Annotated[str, typer.Option("--target", "-t", help="Machine; `qattn
 @app.command("compile")
 def compile_command(
     expression: Annotated[
-        str | None, typer.Argument(help=f'The expression. Default: "{DEFAULT_EXPRESSION}".', show_default=False)
+        str | None,
+        typer.Argument(help=f'The expression. Default: "{DEFAULT_EXPRESSION}".', show_default=False),
     ] = None,
     weights: Annotated[
-        Path | None, typer.Option(help=".safetensors or .npz with the expression's names, or a BERT-style model.")
+        Path | None,
+        typer.Option(help=".safetensors or .npz with the expression's names, or a BERT-style model."),
     ] = None,
     example: Annotated[str | None, typer.Option(help="Use weights that the package ships: minilm.")] = None,
     target: TargetName = "google.willow",
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="Folder for circuits and report.")] = None,
-    encoding: Annotated[str, typer.Option(help="amplitude (computes the expression) or angle.")] = "amplitude",
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Folder for circuits and report.")
+    ] = None,
+    encoding: Annotated[
+        str, typer.Option(help="amplitude (computes the expression) or angle.")
+    ] = "amplitude",
     level: Level = 2,
     seed: Seed = 0,
-    rows: Annotated[str | None, typer.Option(help="Rows to compile, such as 0,3 or 0:8. Default: all.")] = None,
+    rows: Annotated[
+        str | None, typer.Option(help="Rows to compile, such as 0,3 or 0:8. Default: all.")
+    ] = None,
     components: Annotated[str | None, typer.Option(help="Columns to compile. Default: all.")] = None,
     layer: Annotated[int | None, typer.Option(help="Layer of a BERT-style model.")] = None,
-    head: Annotated[int | None, typer.Option(help="Attention head of a BERT-style model or of the example.")] = None,
-    hidden: Annotated[Path | None, typer.Option(help="Hidden states that enter the layer, tokens x width.")] = None,
+    head: Annotated[
+        int | None, typer.Option(help="Attention head of a BERT-style model or of the example.")
+    ] = None,
+    hidden: Annotated[
+        Path | None, typer.Option(help="Hidden states that enter the layer, tokens x width.")
+    ] = None,
     hidden_key: Annotated[str | None, typer.Option(help="Which array of the hidden states' file.")] = None,
     num_heads: Annotated[int | None, typer.Option(help="Number of heads, if no config.json says it.")] = None,
     tokens: Annotated[int | None, typer.Option(help="Sentence length of the example: 8, 16 or 32.")] = None,
@@ -62,7 +76,10 @@ def compile_command(
         from qattn_compiler import targets
 
         targets.check_name(target)
-        chosen_rows, chosen_components = parse_choice("--rows", rows), parse_choice("--components", components)
+        chosen_rows, chosen_components = (
+            parse_choice("--rows", rows),
+            parse_choice("--components", components),
+        )
         if output is not None:
             from qattn_compiler.report.files import check_writable
 
@@ -172,7 +189,7 @@ def _print_compiled(compiled: Any, output: Path | None, as_json: bool, quiet: bo
         f"  at most {totals['gates_2q_max']} two-qubit gates, depth {totals['depth_max']}, "
         f"{'unknown' if duration is None else f'{duration:.0f} ns'}, "
         f"estimated fidelity {'unknown' if fidelity is None else f'{fidelity:.3f}'}",
-        f"  {data['shots']['per_circuit_max']} shots a circuit for a standard error of {data['shots']['error']}",
+        "  {per_circuit_max} shots a circuit for a standard error of {error}".format(**data["shots"]),
         "  verified: " + _proof_line(proof),
     ]
     lines += [f"  note: {note}" for note in data["notes"]]
@@ -191,7 +208,9 @@ def _proof_line(proof: dict[str, Any]) -> str:
 def transpile_command(
     source: Annotated[Path, typer.Argument(help="A circuit: .qasm (OpenQASM 2 or 3) or Cirq .json.")],
     target: TargetName = "google.willow",
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="Where to write it (.json or .qasm).")] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Where to write it (.json or .qasm).")
+    ] = None,
     level: Level = 2,
     seed: Seed = 0,
     atol: Annotated[float, typer.Option(help="Rotations up to this angle (radians) are dropped.")] = 1e-8,
@@ -210,7 +229,9 @@ def transpile_command(
         from qattn_compiler.transpile import transpile
 
         circuit = read_circuit(source)
-        result = transpile(circuit, target=target, optimization_level=level, seed=seed, atol=atol, verify=verify)
+        result = transpile(
+            circuit, target=target, optimization_level=level, seed=seed, atol=atol, verify=verify
+        )
         if output is not None:
             write_circuit(output, result.circuit)
         if as_json:

@@ -37,7 +37,9 @@ from qattn_compiler.verify.reference import reference
 Floats = NDArray[np.float64]
 Choice = Iterable[int] | slice | int | None
 ENCODINGS = {"amplitude": amplitude.encode, "angle": angle.encode}
-SIMPLIFY: Pipeline[Expr] = Pipeline((FoldConstants(), FuseScales(), DropDead()), repeat=True, label="symbolic")
+SIMPLIFY: Pipeline[Expr] = Pipeline(
+    (FoldConstants(), FuseScales(), DropDead()), repeat=True, label="symbolic"
+)
 
 
 def compile(  # noqa: A001 - the field's own word
@@ -61,7 +63,8 @@ def compile(  # noqa: A001 - the field's own word
         source: text such as "softmax(Q @ K.T / sqrt(d)) @ V", a sympy expression, or an `Expr`.
         weights: name -> array, or a path to a .safetensors or .npz file with the expression's names.
         target: name of the machine (`qattn targets` lists them), or a `Target`.
-        encoding: "amplitude" (computes the expression, exact) or "angle" (see `lower.angle` for what it computes).
+        encoding: "amplitude" (computes the expression, exact) or "angle" (see `lower.angle` for what it
+            computes).
         optimization_level: 0 only makes it run, 1 is light, 2 the default, 3 everything.
         seed: of placement and routing; same input, same bytes.
         rows: which rows of the output to compile; all by default.
@@ -177,11 +180,15 @@ class Job:
         if self.encoding == "angle":
             return angle.reference(self.terms(values)).reshape(shape)
         whole = np.asarray(reference(self.expr, values))
-        return whole[tuple(self.positions.T)].reshape(shape)
+        chosen: Floats = whole[tuple(self.positions.T)].reshape(shape)
+        return chosen
 
 
 def read_job(
-    expr: Expr, weights: Mapping[str, Any] | str | PathLike[str] | None, free: Mapping[str, Any], encoding: str
+    expr: Expr,
+    weights: Mapping[str, Any] | str | PathLike[str] | None,
+    free: Mapping[str, Any],
+    encoding: str,
 ) -> Job:
     """Check weights and shapes, and find the sizes that the text leaves open.
 
@@ -225,12 +232,16 @@ def check_free(expr: Expr, free: Mapping[str, Any], given: Mapping[str, Any]) ->
     out = {}
     for name, shape in free.items():
         if name not in expr.tensors():
-            raise OptionError(f"free tensor {name!r} is not in the expression; it has {', '.join(expr.tensors())}")
+            raise OptionError(
+                f"free tensor {name!r} is not in the expression; it has {', '.join(expr.tensors())}"
+            )
         if name in given:
             raise OptionError(f"{name!r} is free and has a value: give it either in weights or in free")
         sizes = (shape,) if isinstance(shape, int) else tuple(shape)
         if not all(isinstance(s, (int, np.integer)) and not isinstance(s, bool) and s > 0 for s in sizes):
-            raise OptionError(f"free tensor {name!r} has shape {shape!r}; positive whole numbers were expected")
+            raise OptionError(
+                f"free tensor {name!r} has shape {shape!r}; positive whole numbers were expected"
+            )
         out[name] = tuple(int(s) for s in sizes)
     return out
 
@@ -256,7 +267,9 @@ def choose(job: Job, rows: Choice, components: Choice) -> None:
     job.chosen = tuple(axes)
     grid = np.meshgrid(*axes, indexing="ij") if axes else []
     count = int(np.prod([len(a) for a in axes])) if axes else 1
-    job.positions = np.stack([g.reshape(-1) for g in grid], axis=1) if grid else np.zeros((count, 0), dtype=np.int64)
+    job.positions = (
+        np.stack([g.reshape(-1) for g in grid], axis=1) if grid else np.zeros((count, 0), dtype=np.int64)
+    )
     if count == 0:
         raise OptionError("no output is chosen")
 

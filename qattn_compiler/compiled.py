@@ -27,7 +27,7 @@ Floats = NDArray[np.float64]
 MAX_SHOTS = 10**9
 
 
-class Estimate(np.ndarray):  # type: ignore[type-arg]
+class Estimate(np.ndarray[Any, np.dtype[np.float64]]):
     """An array of sampled numbers that carries its error bars.
 
     Attributes:
@@ -128,7 +128,8 @@ class Compiled:
 
     def __repr__(self) -> str:
         passed = {None: "not verified", True: "verified", False: "WRONG"}[self.verification.passed]
-        return f"<Compiled for {self.target.name}: {len(self.circuits)} circuits, {len(self.positions)} numbers, {passed}>"
+        sizes = f"{len(self.circuits)} circuits, {len(self.positions)} numbers"
+        return f"<Compiled for {self.target.name}: {sizes}, {passed}>"
 
     @property
     def is_bound(self) -> bool:
@@ -137,7 +138,8 @@ class Compiled:
 
     @cached_property
     def _places(self) -> list[tuple[Unit, int]]:
-        """For each circuit, its unit and its number there; circuits stand in the order of the first output read."""
+        """For each circuit, its unit and its number there; circuits stand in the order of the first output
+        read."""
         if not self.is_bound:
             return [(unit, 0) for unit in self.units]
         first: list[tuple[int, int, int]] = []
@@ -193,18 +195,22 @@ class Compiled:
 
         Args:
             shots: None for exact expectations (by the package's own simulator), else runs of each circuit.
-            sampler: any `cirq.Sampler`, or the name of a target for its noisy virtual machine; with shots only.
+            sampler: any `cirq.Sampler`, or the name of a target for its noisy virtual machine; with shots
+                only.
             progress: told how far sampling is.
 
         Returns:
-            shape (len(rows), len(components)), () for a scalar expression; with shots an `Estimate`, which has
-            `.standard_error` of the same shape.
+            shape (len(rows), len(components)), () for a scalar expression; with shots an `Estimate`, which
+            has `.standard_error` of the same shape.
 
         Raises:
-            OptionError: tensors are still free, shots is no positive integer, or a sampler was given without shots.
+            OptionError: tensors are still free, shots is no positive integer, or a sampler was given without
+                shots.
         """
         if not self.is_bound:
-            raise OptionError("the circuits have free symbols", hint="give their values with bind({...}) first")
+            raise OptionError(
+                "the circuits have free symbols", hint="give their values with bind({...}) first"
+            )
         if shots is None:
             if sampler is not None:
                 raise OptionError("a sampler needs shots", hint="evaluate(shots=1000, sampler=...)")
@@ -223,7 +229,8 @@ class Compiled:
     def save(self, folder: Any, *, progress: Progress = silent) -> None:
         """Write circuits (Cirq JSON), decoding and report into a folder, whole or not at all.
 
-        The folder then holds `circuits/<number>.json`, `decoding.json`, `report.json`, `report.md` and `report.html`.
+        The folder then holds `circuits/<number>.json`, `decoding.json`, `report.json`, `report.md` and
+        `report.html`.
 
         Raises:
             OutputError: the folder cannot be written.
@@ -245,7 +252,9 @@ class Compiled:
                     "postselect": {str(q): bit for q, bit in readout.postselect.items()},
                 }
             )
-        rule = "value = scale * <product of the observable's Paulis> + offset; shots come under measurement_key"
+        rule = (
+            "value = scale * <product of the observable's Paulis> + offset; shots come under measurement_key"
+        )
         return {
             "rule": rule,
             "measurement_key": cirq_results.READ_KEY,
@@ -296,7 +305,7 @@ class Compiled:
         spread = np.empty(len(self.positions))
         for unit, variance in zip(self.units, variances, strict=True):
             spread[unit.batch.position] = variance[unit.batch.member]
-        # The unbiased variance of a mean of +-1; one shot says nothing about its spread: take the largest there is.
+        # Unbiased variance of a mean of +-1. One shot says nothing about its spread: the largest there is.
         error = np.sqrt(spread / (shots - 1)) if shots > 1 else np.ones(len(spread))
         return Estimate(values, np.abs(scales) * error.reshape(self.output_shape), shots)
 

@@ -102,7 +102,8 @@ def _structure(compiled: Compiled, unit: Unit) -> dict[str, Any]:
 
 
 def _shots(compiled: Compiled, error: float) -> dict[str, Any]:
-    """Shots for a standard error, by the exact expectations, and for a guaranteed bound; None while unbound."""
+    """Shots for a standard error, by the exact expectations, and for a guaranteed bound; None while
+    unbound."""
     if not compiled.is_bound:
         return {"error": error, "per_circuit_max": None, "total": None, "hoeffding_95_max": None}
     largest, total, bound = 0, 0, 0

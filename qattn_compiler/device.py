@@ -1,7 +1,7 @@
 """Device: what a machine can do, as plain data that passes read.
 
-Qubits are numbered 0 .. n-1 in the order of `qubits`; `edges` are pairs of those numbers. What is not known is NaN
-(error rates) or absent (durations), never invented.
+Qubits are numbered 0 .. n-1 in the order of `qubits`; `edges` are pairs of those numbers. What is not known
+is NaN (error rates) or absent (durations), never invented.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ class Device:
         edges: shape (edges, 2), int32, each with first < second, sorted, no duplicates.
         native: names of the gates (of the gate table) that the machine runs.
         durations: nanoseconds by gate name; "measure" and "reset" included where known.
-        edge_error: shape (edges,): error probability (average gate infidelity scale is not mixed in: these are
-            Pauli error rates) of the native two-qubit gate; NaN where unknown.
+        edge_error: shape (edges,): error probability (average gate infidelity scale is not mixed in: these
+            are Pauli error rates) of the native two-qubit gate; NaN where unknown.
         qubit_error: shape (qubits,): Pauli error of a single-qubit gate; NaN where unknown.
         readout_error: shape (qubits, 2): P(read 1 | 0), P(read 0 | 1); NaN where unknown.
         t1: shape (qubits,): nanoseconds; NaN where unknown.
@@ -58,8 +58,13 @@ class Device:
         unknown = self.native - {g.name for g in GATES}
         if unknown:
             raise TargetError(f"{self.name}: unknown native gates {sorted(unknown)}")
-        sizes = {"edge_error": (len(edges),), "qubit_error": (self.num_qubits,)}
-        sizes |= {"readout_error": (self.num_qubits, 2), "t1": (self.num_qubits,)}
+        count = self.num_qubits
+        sizes: dict[str, tuple[int, ...]] = {
+            "edge_error": (len(edges),),
+            "qubit_error": (count,),
+            "readout_error": (count, 2),
+            "t1": (count,),
+        }
         object.__setattr__(self, "edges", edges)
         for name, shape in sizes.items():
             value = np.asarray(getattr(self, name), dtype=np.float64)

@@ -1,7 +1,7 @@
 """Whether the Numba kernels are compiled already, and how to compile them.
 
-Numba keeps machine code beside the module (or in the user's cache folder); the first process of an installation makes
-it, which takes some ten seconds, and every later one loads it.
+Numba keeps machine code beside the module (or in the user's cache folder); the first process of an
+installation makes it, which takes some ten seconds, and every later one loads it.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ def _has_code(kernel: Any) -> bool:
 
 def warm() -> None:
     """Compile what a first compile needs, by compiling a small program for the default machine."""
+    import numpy as np
+
     from qattn_compiler import targets
     from qattn_compiler.lower.amplitude import encode
     from qattn_compiler.lower.batch import Terms
     from qattn_compiler.unit import compile_unit
-
-    import numpy as np
 
     weights = np.full((1, 4), 0.25)
     batch = encode(Terms(weights, weights, np.zeros(1)))[0]

@@ -1,7 +1,7 @@
 """Passes in order, with one hook between them.
 
-A pass is a frozen dataclass with a `name` and `run(x) -> x`; it gives back the very same object when it changes
-nothing. Checking, timing, counting and progress all hang on the pipeline's one hook.
+A pass is a frozen dataclass with a `name` and `run(x) -> x`; it gives back the very same object when it
+changes nothing. Checking, timing, counting and progress all hang on the pipeline's one hook.
 """
 
 from __future__ import annotations

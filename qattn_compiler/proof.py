@@ -1,4 +1,5 @@
-"""Prove a compile: every circuit against its blocks, every number against the reference, every circuit by the device."""
+"""Prove a compile: every circuit against its blocks, every number against the reference, every circuit by the
+device."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ MAX_DENSE = 16
 def prove(compiled: Compiled, reference: NDArray[np.float64] | None, progress: Progress) -> Verification:
     """Check a compile.
 
-    1. The circuits as given out (`cirq.Circuit`s, read back) have the states of their programs' blocks, which are
+    1. The circuits as given out (`cirq.Circuit`s, read back) have the states of their programs' blocks, which
+    are
        computed from the blocks' own definitions (up to MAX_DENSE qubits).
     2. The numbers decoded from them equal the reference of the expression.
     3. The device's own validator accepts each.
@@ -42,7 +44,9 @@ def prove(compiled: Compiled, reference: NDArray[np.float64] | None, progress: P
     if compiled.is_bound:
         checks["states"] = _check_circuits(compiled, progress)
     else:
-        checks["states at random angles"] = max((_check_template(unit, compiled) for unit in compiled.units), default=0)
+        checks["states at random angles"] = max(
+            (_check_template(unit, compiled) for unit in compiled.units), default=0
+        )
     error = 0.0
     method = "state of every circuit against its blocks, device validation of every circuit"
     if reference is not None:
@@ -54,7 +58,8 @@ def prove(compiled: Compiled, reference: NDArray[np.float64] | None, progress: P
     worst = max(checks.values())
     if not worst <= TOLERANCE:
         raise VerificationError(
-            f"the compiled circuits do not mean the expression: {checks}", hint="this is a bug; please report it"
+            f"the compiled circuits do not mean the expression: {checks}",
+            hint="this is a bug; please report it",
         )
     checks["circuits accepted by the device"] = float(len(compiled.circuits))
     return Verification(method, error, TOLERANCE, True, checks)
@@ -80,7 +85,9 @@ def _check_circuits(compiled: Compiled, progress: Progress) -> float:
         if dense:
             wanted = unit.batch.program.states(unit.batch.numbers)
             order = unit.routed.final.tolist()
-            worst = max(worst, float(state_distances(joint_states(unit.states(), order), wanted).max(initial=0.0)))
+            worst = max(
+                worst, float(state_distances(joint_states(unit.states(), order), wanted).max(initial=0.0))
+            )
         else:
             worst = max(worst, _wide_distance(unit))
         for member in range(unit.batch.circuits):

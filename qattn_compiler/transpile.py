@@ -52,7 +52,11 @@ class Transpiled:
         """The figures that machines want: gates, depths, seconds."""
         after, seconds = self.report.data["metrics"], self.report.data["seconds"]
         names = ("gates_2q", "depth_2q", "gates_1q", "depth")
-        return {**{name: after[name] for name in names}, "seconds": seconds, "passed": self.verification.passed}
+        return {
+            **{name: after[name] for name in names},
+            "seconds": seconds,
+            "passed": self.verification.passed,
+        }
 
 
 def transpile(
@@ -137,7 +141,9 @@ def check(source: Circuit, logical: Circuit, routed: Routed, native: Circuit, dr
     before, after, initial, final = pair
     error = unitary_distance(before, after, initial, final)
     if error > allowed:
-        raise VerificationError(f"the result differs from the input by {error:.3g}", hint="please report this")
+        raise VerificationError(
+            f"the result differs from the input by {error:.3g}", hint="please report this"
+        )
     what = "whole unitary" + (" at random parameter values" if source.is_symbolic else "")
     return Verification(f"{what}, and routing replayed", error, allowed, True, {"unitary": error})
 

@@ -166,6 +166,8 @@ def _fuse(batch: Batch, logical: Circuit, template: Circuit) -> FusedBatch:
 
 def _generic(structure: Circuit) -> Circuit:
     """The structure with angles that are no special case, so that every pulse is counted."""
-    return structure if structure.is_symbolic else replace(structure, angles=np.full(structure.angles.shape, 0.3))
-
-
+    return (
+        structure
+        if structure.is_symbolic
+        else replace(structure, angles=np.full(structure.angles.shape, 0.3))
+    )

@@ -1,5 +1,7 @@
 if __name__ != "qattn_compiler.targets":
-    raise ImportError(f"import qattn_compiler.targets, not {__name__}: this folder is mapped into the package")
+    raise ImportError(
+        f"import qattn_compiler.targets, not {__name__}: this folder is mapped into the package"
+    )
 
 import difflib
 from importlib import import_module

@@ -26,7 +26,8 @@ _VIRTUAL = ("z", "s", "sdg", "t", "tdg", "rz")
 
 @cache
 def willow() -> Target:
-    """`google.willow`: the 105-qubit `willow_pink` grid, CZ and PhasedXZ, per-edge CZ errors of its calibration."""
+    """`google.willow`: the 105-qubit `willow_pink` grid, CZ and PhasedXZ, per-edge CZ errors of its
+    calibration."""
     from cirq_google import engine
 
     cirq_device = engine.create_device_from_processor_id("willow_pink")
@@ -73,17 +74,21 @@ def _durations(cirq_device: Any) -> dict[str, float]:
     table = cirq_device.metadata.gate_durations
     probe = cirq.LineQubit.range(2)
     nanos: dict[str, float] = {}
-    samples = {"cz": cirq.CZ, "phased_xz": cirq.PhasedXZGate(x_exponent=0.3, z_exponent=0.2, axis_phase_exponent=0.1)}
+    samples = {
+        "cz": cirq.CZ,
+        "phased_xz": cirq.PhasedXZGate(x_exponent=0.3, z_exponent=0.2, axis_phase_exponent=0.1),
+    }
     samples |= {"measure": cirq.MeasurementGate(1, key="m"), "reset": cirq.ResetChannel()}
     for name, gate in samples.items():
         operation = gate.on(*probe[: cirq.num_qubits(gate)])
         nanos[name] = next(float(t.total_nanos()) for family, t in table.items() if operation in family)
-    pulses = {name: nanos["phased_xz"] for name in _SINGLE}
+    pulses = dict.fromkeys(_SINGLE, nanos["phased_xz"])
     return {**pulses, **nanos, **dict.fromkeys(_VIRTUAL, 0.0)}
 
 
 def _noisy_sampler(processor: str) -> Any:
-    """The noisy virtual machine, on qsim where it is installed, else on density matrices (up to 10 qubits)."""
+    """The noisy virtual machine, on qsim where it is installed, else on density matrices (up to 10
+    qubits)."""
     from cirq_google import engine
 
     try:

@@ -53,7 +53,8 @@ class DropNegligible(CirqTransformer):
 
 
 def _size(circuit: Circuit) -> NDArray[np.float64]:
-    """|angle| of one-angle rows; |x| + |z| of `phased_xz` (its a alone does nothing); |theta| + |phi| of fsim.
+    """|angle| of one-angle rows; |x| + |z| of `phased_xz` (its a alone does nothing); |theta| + |phi| of
+    fsim.
 
     Shape (rows,), radians.
     """

@@ -584,7 +584,7 @@ def _follow(dag: Dag, chip: Chip, s: _State, events: I32, cut: int, out: I32) ->
 
 
 @numba.njit(cache=True, nogil=True)
-def _shaken(knobs: F64, rng: U64) -> F64:
+def _shaken(knobs: F64, rng: U64) -> Any:
     """A set of knobs somewhere around one of the given."""
     out = knobs[_below(rng, len(knobs))].copy()
     out[AHEAD_WEIGHT] *= 0.5 + _below(rng, 1000) / 700.0
@@ -714,8 +714,8 @@ def grow_layout(
             if not free[p] or (home[x] >= 0 and zone[p] != home[x]):
                 continue
             price = noise * _below(rng, 1000) / 1000.0
-            for q in ties:
-                price += tie[x, q] / pull[x] * chip.distance[p, place[q]]
+            for other in ties:
+                price += tie[x, other] / pull[x] * chip.distance[p, place[other]]
             if len(ties) == 0:
                 price += chip.distance[p, center]
             price += 0.02 * _exits(chip.neighbours, free, p)
@@ -821,7 +821,8 @@ def ring(neighbours: I32, allowed: NDArray[np.bool_], length: int, steps: int, s
             size = 4
     for _ in range(steps if size else 0):
         if size == length:
-            return _in_order(after, length)
+            found: I32 = _in_order(after, length)
+            return found
         u = usable[_below(rng, len(usable))]
         a = neighbours[u, _below(rng, neighbours.shape[1])]
         if after[u] < 0:
@@ -845,7 +846,7 @@ def _near(neighbours: I32, a: int, b: int) -> bool:
 
 
 @numba.njit(cache=True, nogil=True)
-def _in_order(after: I32, length: int) -> I32:
+def _in_order(after: I32, length: int) -> Any:
     out = np.empty(length, np.int32)
     at = np.flatnonzero(after >= 0)[0]
     for i in range(length):

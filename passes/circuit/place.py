@@ -47,6 +47,7 @@ PRICES: Final = {
 _VF2_CALLS: Final = 20_000
 _VF2_FOUND: Final = 60
 _CHAINS: Final = 24
+_LONG: Final = 20_000
 _CHAIN_STEPS: Final = 300_000
 
 
@@ -235,7 +236,8 @@ def homes(problem: Problem, device: Device) -> NDArray[np.int32]:
     chosen = _pack(sorted(zip(sizes.tolist(), names.tolist(), strict=True), reverse=True), rooms.tolist())
     if chosen is None:
         raise TargetError(
-            f"{device.name} falls into {len(rooms)} unconnected parts of {', '.join(map(str, rooms))} qubits; "
+            f"{device.name} falls into {len(rooms)} unconnected parts of "
+            f"{', '.join(map(str, rooms))} qubits; "
             f"the circuit's connected parts have {', '.join(map(str, sizes))}",
             hint="route across the parts is impossible: split the circuit or choose another target",
         )
@@ -447,6 +449,9 @@ def search(
     from qattn_compiler.passes.circuit import kernels
 
     check_options(trials, lookahead, decay, objective)
+    if len(problem.hard) > _LONG:
+        options = {"seed": seed, "trials": trials, "lookahead": lookahead, "decay": decay}
+        return _search_long(problem, device, initial, objective=objective, **options)
     home = homes(problem, device)
     chip = chip_of(device)
     price = np.array(PRICES[objective])
@@ -481,17 +486,33 @@ def search(
     return min(routes, key=lambda route: route.total)
 
 
+def _search_long(problem: Problem, device: Device, initial: Layout | None, **options: Any) -> Choice:
+    """One pass over a long circuit, from the layout that is best for its beginning."""
+    head = read(problem.circuit.with_rows(np.arange(problem.hard[_LONG // 4])))
+    layout = initial if initial is not None else search(head, device, **options).layout
+    # Idle in the beginning is not idle for good: only a layout that keeps the parts together will do.
+    zone, home = zones(device), homes(problem, device)
+    if initial is None and ((home >= 0) & (zone[layout] != home)).any():
+        layout = _starts(problem, device, home, chip_of(device), np.random.default_rng(0), 1)[0]
+    chip = chip_of(device)
+    knobs = knob_sets(device, options["lookahead"], options["decay"])
+    return Choice(layout, record(problem, chip, layout, knobs[0], options["seed"]), 0.0)
+
+
 def record(
     problem: Problem, chip: Chip, layout: Layout, knobs: NDArray[np.float64], seed: int
 ) -> NDArray[np.int32]:
     """Repeat a pass of the search, this time recording its events."""
     from qattn_compiler.passes.circuit import kernels
 
-    dry = np.empty((0, 2), np.int32)
-    score = kernels.route_pass(problem.dag, chip, layout, knobs, seed, dry)[1]
-    events = np.full((len(problem.hard) + int(score[kernels.SWAPS]), 2), -1, np.int32)
-    kernels.route_pass(problem.dag, chip, layout, knobs, seed, events)
-    return events
+    room = 5 * len(problem.hard) + 64
+    while True:
+        events = np.full((room, 2), -1, np.int32)
+        score = kernels.route_pass(problem.dag, chip, layout, knobs, seed, events)[1]
+        used = len(problem.hard) + int(score[kernels.SWAPS])
+        if used <= room:
+            return events[:used].copy()
+        room = used
 
 
 def check_options(trials: int, lookahead: int, decay: float, objective: str) -> None:
@@ -526,7 +547,7 @@ class Effort:
         """The effort for a problem; `fixed`: the layout is given."""
         # About the microseconds of one pass.
         cost = max(1.0, len(problem.hard) * (1.0 + problem.size / 8.0))
-        passes = 60_000.0 * trials / cost
+        passes = 30_000.0 * trials / cost
         rounds = 1 if fixed else (4 if passes > 50 else 2)
         starts = int(min(trials if cost > 500 else 2 * trials, max(2.0, passes / (2 * rounds - 1))))
         tries = int(min(50.0 * trials, 12_000.0 * trials / cost))

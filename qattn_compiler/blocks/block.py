@@ -1,10 +1,10 @@
 """The block IR: what an attention circuit is made of, before anyone knows which gates it will cost.
 
-A block names its registers and a slot: the vector of numbers (amplitudes, angles) that fill it. The structure is one
-`Program`; the numbers come separately, a whole batch at a time, so that one compile serves every row and component
-of an attention matrix. A block knows its exact meaning on state vectors (`apply`, plain NumPy, the reference for its
-circuit), its circuit with one parameter a rotation (`build`), the values of those parameters (`values`), and its
-count of two-qubit gates before routing.
+A block names its registers and a slot: the vector of numbers (amplitudes, angles) that fill it. The structure
+is one `Program`; the numbers come separately, a whole batch at a time, so that one compile serves every row
+and component of an attention matrix. A block knows its exact meaning on state vectors (`apply`, plain NumPy,
+the reference for its circuit), its circuit with one parameter a rotation (`build`), the values of those
+parameters (`values`), and its count of two-qubit gates before routing.
 
 Parameters are in half turns (angle = pi * parameter), so that they appear bare in Cirq's exponents.
 """
@@ -50,7 +50,8 @@ class Block(Protocol):
         ...
 
     def values(self, numbers: Mapping[str, Floats]) -> dict[str, Floats]:
-        """Slot name -> parameter values of shape (batch, parameters), for numbers of shape (batch, slot size)."""
+        """Slot name -> parameter values of shape (batch, parameters), for numbers of shape (batch, slot
+        size)."""
         ...
 
     def apply(self, states: States, numbers: Mapping[str, Floats], wires: Wires) -> States:
@@ -82,7 +83,7 @@ class PrepareState:
     def two_qubit_count(self, wires: Wires) -> int:
         """2^k - k - 1."""
         width = len(wires[self.register])
-        return 2**width - width - 1
+        return (1 << width) - width - 1
 
     def build(self, builder: Builder, wires: Wires) -> None:
         """Append the cascade of multiplexed RY."""
@@ -98,7 +99,7 @@ class PrepareState:
         axes = [1 + q for q in wires[self.register]]
         width = len(axes)
         front = np.moveaxis(states, axes, range(1, 1 + width))
-        ground = front[(slice(None), *(0,) * width)]
+        ground = front.reshape(len(states), 2**width, *front.shape[1 + width :])[:, 0]
         amplitudes = numbers[self.slot].reshape(len(states), *(2,) * width)
         amplitudes = amplitudes.reshape(*amplitudes.shape, *(1,) * (ground.ndim - 1))
         out = amplitudes * ground.reshape(len(states), *(1,) * width, *ground.shape[1:])
@@ -114,7 +115,8 @@ class Multiplexor:
         controls: register; its value j selects angle j.
         target: register of width 1.
         slot: 2^c angles, radians.
-        up_to_cz: followed by CZ(first control, target): one CZ less, and harmless before reading Z of the target.
+        up_to_cz: followed by CZ(first control, target): one CZ less, and harmless before reading Z of the
+            target.
     """
 
     axis: str

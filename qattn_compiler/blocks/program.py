@@ -109,8 +109,9 @@ class Program:
         if self.num_qubits > MAX_STATE_QUBITS:
             raise LoweringError(f"{self.num_qubits} qubits are too many for a dense state")
         batch = len(next(iter(numbers.values())))
-        states = np.zeros((batch, *(2,) * self.num_qubits), dtype=complex)
-        states[(slice(None), *(0,) * self.num_qubits)] = 1.0
+        flat = np.zeros((batch, 2**self.num_qubits), dtype=complex)
+        flat[:, 0] = 1.0
+        states = flat.reshape(batch, *(2,) * self.num_qubits)
         for block in self.blocks:
             states = block.apply(states, numbers, self.wires)
         return states.reshape(batch, -1)

@@ -44,12 +44,13 @@ def expand(circuit: Circuit, program: Ints, rules: Sequence[Rule]) -> Circuit:
 
     Args:
         circuit: rows to be replaced must be gates of the table without extras.
-        program: shape (rows,): which of `rules` replaces the row, or -1 to keep it. A rule without steps drops it.
+        program: shape (rows,): which of `rules` replaces the row, or -1 to keep it. A rule without steps
+            drops it.
         rules: what the numbers mean.
 
     Returns:
-        the circuit with the steps in the place of their row, symbolic angles and global phase included; the same
-        object if every entry is -1.
+        the circuit with the steps in the place of their row, symbolic angles and global phase included; the
+        same object if every entry is -1.
     """
     chosen = np.flatnonzero(program >= 0)
     if not len(chosen):
@@ -94,7 +95,9 @@ def expand(circuit: Circuit, program: Ints, rules: Sequence[Rule]) -> Circuit:
 
 def _constant(circuit: Circuit, rows: Ints, angle: tuple[float, tuple[float, ...]]) -> Floats:
     constant, coefficients = angle
-    total: Floats = constant + circuit.angles[rows][:, : len(coefficients)] @ np.array(coefficients, dtype=float)
+    total: Floats = constant + circuit.angles[rows][:, : len(coefficients)] @ np.array(
+        coefficients, dtype=float
+    )
     return total
 
 

@@ -102,7 +102,9 @@ class Gate:
     code: int = field(default=-1, compare=False)
 
 
-def _one(name: str, matrix: Matrix, axis: str, inverse: str, rotation: tuple[str, float, float] | None) -> Gate:
+def _one(
+    name: str, matrix: Matrix, axis: str, inverse: str, rotation: tuple[str, float, float] | None
+) -> Gate:
     return Gate(name, 1, 0, _fixed(matrix), (axis,), inverse=inverse, rotation=rotation)
 
 
@@ -180,7 +182,8 @@ _ROWS: tuple[Gate, ...] = (
 
 def _number(rows: tuple[Gate, ...]) -> tuple[Gate, ...]:
     return tuple(
-        Gate(**{**{k: getattr(g, k) for k in Gate.__dataclass_fields__}, "code": i}) for i, g in enumerate(rows)
+        Gate(**{**{k: getattr(g, k) for k in Gate.__dataclass_fields__}, "code": i})
+        for i, g in enumerate(rows)
     )
 
 
@@ -196,22 +199,19 @@ PHASED_XZ: Final = BY_NAME["phased_xz"].code
 
 NUM_QUBITS: Final = np.array([g.num_qubits for g in GATES], dtype=np.int8)
 NUM_ANGLES: Final = np.array([g.num_angles for g in GATES], dtype=np.int8)
-AXIS_CODES: Final = np.array(
-    [[AXES.index(a) for a in (*g.axes, "", "")[:2]] for g in GATES], dtype=np.int8
-)
+AXIS_CODES: Final = np.array([[AXES.index(a) for a in (*g.axes, "", "")[:2]] for g in GATES], dtype=np.int8)
 """Shape (gates, 2): the axis code of each operand."""
 SYMMETRIC: Final = np.array([g.symmetric for g in GATES], dtype=np.bool_)
 INVERSE: Final = np.array([BY_NAME[g.inverse].code if g.inverse else -1 for g in GATES], dtype=np.int16)
 
-ROTATION_FAMILY: Final = np.array([BY_NAME[g.rotation[0]].code if g.rotation else -1 for g in GATES], np.int16)
+ROTATION_FAMILY: Final = np.array(
+    [BY_NAME[g.rotation[0]].code if g.rotation else -1 for g in GATES], np.int16
+)
 ROTATION_ANGLE: Final = np.array([g.rotation[1] if g.rotation else 0.0 for g in GATES])
 ROTATION_PHASE: Final = np.array([g.rotation[2] if g.rotation else 0.0 for g in GATES])
 
 PERIOD: Final = np.array(
-    [
-        0.0 if g.num_angles != 1 else (2 * _PI if g.name in {"cphase", "givens"} else 4 * _PI)
-        for g in GATES
-    ]
+    [0.0 if g.num_angles != 1 else (2 * _PI if g.name in {"cphase", "givens"} else 4 * _PI) for g in GATES]
 )
 """The angle after which a one-angle gate is the same matrix again; 0 where that is not asked."""
 

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 def axis_epochs(axes: NDArray[np.int8], wires: NDArray[np.int32], num_wires: int) -> NDArray[np.int64]:
     """When the row's axis on each of its wires was last disturbed.
 
-    Two rows with equal axis and equal epoch on a wire have nothing between them there that fails to be diagonal on
-    that axis; if that holds on every wire of both, the rows commute with all that stands between them.
+    Two rows with equal axis and equal epoch on a wire have nothing between them there that fails to be
+    diagonal on that axis; if that holds on every wire of both, the rows commute with all that stands between
+    them.
 
     Args:
         axes: shape (rows, 2): axis code of each operand, 0 for none.
@@ -172,8 +173,11 @@ def layers(weight: NDArray[np.int64], wires: NDArray[np.int32], num_wires: int) 
 
 
 @numba.njit(cache=True, nogil=True)
-def critical_path(nanoseconds: NDArray[np.float64], wires: NDArray[np.int32], num_wires: int) -> NDArray[np.float64]:
-    """When each wire is done (shape (num_wires,)), each row lasting `nanoseconds[row]` after all its wires."""
+def critical_path(
+    nanoseconds: NDArray[np.float64], wires: NDArray[np.int32], num_wires: int
+) -> NDArray[np.float64]:
+    """When each wire is done (shape (num_wires,)), each row lasting `nanoseconds[row]` after all its
+    wires."""
     rows, width = wires.shape
     done = np.zeros(num_wires)
     for row in range(rows):

@@ -1,8 +1,9 @@
 """Angles that are affine in symbols: which parameter enters which angle, and with what coefficient.
 
-A slot is a place for an angle: `3 * row + column`, or GLOBAL_PHASE for the circuit's global phase. The value of
-a slot is its constant (in the circuit's `angles`) plus the sum of `coefficient * parameter` over its terms.
-The terms are kept in coordinate form, sorted by slot, then by parameter, with no duplicates and no zeros.
+A slot is a place for an angle: `3 * row + column`, or GLOBAL_PHASE for the circuit's global phase. The value
+of a slot is its constant (in the circuit's `angles`) plus the sum of `coefficient * parameter` over its
+terms. The terms are kept in coordinate form, sorted by slot, then by parameter, with no duplicates and no
+zeros.
 """
 
 from __future__ import annotations

@@ -68,7 +68,9 @@ def from_xza(angles: Floats) -> Floats:
     x, z, a = np.moveaxis(angles, -1, 0)
     total, difference = z / 2, z / 2 + a
     cos, sin = np.cos(x / 2), np.sin(x / 2)
-    return np.stack([cos * np.cos(total), sin * np.cos(difference), sin * np.sin(difference), cos * np.sin(total)], -1)
+    return np.stack(
+        [cos * np.cos(total), sin * np.cos(difference), sin * np.sin(difference), cos * np.sin(total)], -1
+    )
 
 
 def to_xza(q: Floats) -> tuple[Floats, Floats]:

@@ -1,16 +1,16 @@
 """Circuit: gates as flat columns.
 
-Row i is one operation: `op[i]` (a code of the gate table), `operands[i]` (indices into `qubits`, -1 where there is
-no second), `angles[i]` (radians). Rows stand in an order in which they may be executed. What does not fit in
-columns (measurement keys, classical controls, tags, foreign operations, operations on more than two qubits) is an
-`Extra`, found by `extra[i]`. Arrays are read-only; passes make new circuits, or give back the very same object when
-they change nothing.
+Row i is one operation: `op[i]` (a code of the gate table), `operands[i]` (indices into `qubits`, -1 where
+there is no second), `angles[i]` (radians). Rows stand in an order in which they may be executed. What does
+not fit in columns (measurement keys, classical controls, tags, foreign operations, operations on more than
+two qubits) is an `Extra`, found by `extra[i]`. Arrays are read-only; passes make new circuits, or give back
+the very same object when they change nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -71,7 +71,7 @@ class Circuit:
     angles: NDArray[np.float64]
     extra: NDArray[np.int32]
     extras: tuple[Extra, ...] = ()
-    affine: Affine = Affine.empty()
+    affine: Affine = field(default_factory=Affine.empty)
     params: tuple[Parameter, ...] = ()
     phase: float = 0.0
 
@@ -104,7 +104,7 @@ class Circuit:
     @cached_property
     def is_two_qubit(self) -> NDArray[np.bool_]:
         """Shape (rows,): which rows entangle, i.e. are unitary gates on two or more qubits."""
-        mask = NUM_QUBITS[self.op] == 2
+        mask: NDArray[np.bool_] = NUM_QUBITS[self.op] == 2
         for row in np.flatnonzero(self.op == OPAQUE).tolist():
             mask[row] = len(self.extras[self.extra[row]].operands) >= 2
         return mask
@@ -124,11 +124,11 @@ class Circuit:
         `num_qubits` on; -1 fills up."""
         wide: dict[int, tuple[int, ...]] = {}
         key_wire = {key: self.num_qubits + i for i, key in enumerate(self.keys)}
-        for row in np.flatnonzero(self.extra >= 0):
+        for row in np.flatnonzero(self.extra >= 0).tolist():
             extra = self.extras[self.extra[row]]
             qubits = extra.operands or tuple(q for q in self.operands[row].tolist() if q >= 0)
             keys = dict.fromkeys(key_wire[key] for key in (*extra.reads, *extra.writes))
-            wide[int(row)] = (*qubits, *keys)
+            wide[row] = (*qubits, *keys)
         width = max((len(w) for w in wide.values()), default=2)
         if width <= 2:
             table = self.operands
@@ -161,7 +161,8 @@ class Circuit:
         )
 
     def bind_batch(self, values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Angles (batch, rows, 3) and global phases (batch,) for parameter values of shape (batch, params)."""
+        """Angles (batch, rows, 3) and global phases (batch,) for parameter values of shape (batch,
+        params)."""
         return self.affine.evaluate(self.angles, self.phase, values)
 
     def bind(self, values: dict[str, float]) -> Circuit:
@@ -173,7 +174,9 @@ class Circuit:
         names = {p.name: i for i, p in enumerate(self.params)}
         for name, value in values.items():
             if name not in names:
-                raise CircuitError(f"the circuit has no parameter {name!r}; it has {', '.join(names) or 'none'}")
+                raise CircuitError(
+                    f"the circuit has no parameter {name!r}; it has {', '.join(names) or 'none'}"
+                )
             if not np.isfinite(value):
                 raise CircuitError(f"parameter {name!r} is {value}; a finite number was expected")
         if not values:
@@ -223,7 +226,9 @@ class Builder:
             self._param_list.append(Parameter(name, expression))
         return self._params[name]
 
-    def add(self, name: str, qubits: Sequence[int], angles: Sequence[Angle] = (), extra: Extra | None = None) -> None:
+    def add(
+        self, name: str, qubits: Sequence[int], angles: Sequence[Angle] = (), extra: Extra | None = None
+    ) -> None:
         """Append a gate of the table.
 
         Raises:
@@ -238,7 +243,9 @@ class Builder:
         constants += [0.0] * (3 - len(constants))
         self._push(row.code, (first, second), (constants[0], constants[1], constants[2]), extra)
 
-    def measure(self, qubits: Sequence[int], key: str, tags: tuple[Hashable, ...] = (), invert: tuple[bool, ...] = ()) -> None:
+    def measure(
+        self, qubits: Sequence[int], key: str, tags: tuple[Hashable, ...] = (), invert: tuple[bool, ...] = ()
+    ) -> None:
         """Append a measurement of these qubits under that key."""
         self._structural(MEASURE, Extra(tuple(qubits), writes=(key,), tags=tags, invert=invert))
 

@@ -101,14 +101,19 @@ class _Scanner:
             raise ParseError(f"the expression has {len(text)} characters; at most {MAX_CHARACTERS} are read")
         end = len(text.rstrip(" \t\r\n"))
         begin = len(text) - len(text.lstrip(" \t\r\n"))
+        last: re.Match[str] | None = None
         for match in _TOKEN.finditer(text, begin, end):
             kind = match.lastgroup or "other"
             getattr(self, f"_{kind}")(match.group(), match.start())
             self.after_number = kind == "number"
             if kind not in ("space", "operator"):
                 self.prefixes = 0
+            if kind != "space":
+                last = match
             if len(self.errors) >= MAX_ERRORS:
                 break
+        if last is not None and last.lastgroup == "operator" and not self.errors:
+            self.fail(f"nothing follows {last.group()!r}", last.start(), len(last.group()))
         for bracket, start in self.brackets[-3:]:
             self.fail(f"{bracket!r} is never closed", start, 1)
         raise_all(self.errors)
@@ -420,7 +425,7 @@ class _Converter:
                 self.fail(keyword, f"{function} takes {takes}, not {keyword.arg or '**'}")
                 continue
             value = _keyword_value(keyword.arg, keyword.value)
-            if value is None and not _is_none(keyword.value):
+            if value is None:
                 self.fail(keyword, f"{keyword.arg} must be {_KEYWORD_VALUES[keyword.arg]}")
             else:
                 found[keyword.arg] = value
@@ -490,10 +495,6 @@ def _keyword_value(name: str, node: ast.expr) -> int | bool | str | None:
     if name == "approximate":
         return {"none": "gelu", "tanh": "gelu_tanh"}.get(value) if isinstance(value, str) else None
     return _whole_number(node)
-
-
-def _is_none(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and node.value is None
 
 
 def _whole_number(node: ast.expr) -> int | None:

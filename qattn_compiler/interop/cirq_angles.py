@@ -76,7 +76,8 @@ def half_turns(circuit: Circuit, slot: int, constant: float) -> Any:
 
 
 def expression(circuit: Circuit, terms: Iterable[tuple[int, float]], constant: float) -> Any:
-    """`constant` plus (parameter index, coefficient) terms, in radians, as half turns: a float or a sympy one."""
+    """`constant` plus (parameter index, coefficient) terms, in radians, as half turns: a float or a sympy
+    one."""
     terms = tuple(terms)
     if not terms:
         return constant / math.pi

@@ -28,7 +28,7 @@ Rows = tuple[list[Row], Angle]
 """Rows and a global phase."""
 
 
-# -- in ------------------------------------------------------------------------------------------------------------
+# -- in ------------------------------------------------------------------------------------------
 
 
 def from_cirq(
@@ -80,7 +80,9 @@ def _read(
     if not ignored.isdisjoint(tags) or any(q.dimension != 2 for q in operation.qubits):
         return _wall(builder, place, operation)
     if isinstance(gate, cirq.MeasurementGate) and not gate.confusion_map:
-        return builder.measure(place, gate.key, tags, gate.full_invert_mask() if any(gate.invert_mask) else ())
+        return builder.measure(
+            place, gate.key, tags, gate.full_invert_mask() if any(gate.invert_mask) else ()
+        )
     if isinstance(gate, cirq.ResetChannel):
         return builder.reset(place[0], tags)
     rows = None if gate is None else rows_of(builder, gate)
@@ -129,7 +131,8 @@ def _from_matrix(matrix: np.ndarray[Any, np.dtype[Any]]) -> Rows:
 
 
 def _power(fixed: Mapping[float, str], family: str, half: float) -> Callable[[Builder, Any], Rows]:
-    """Reader of an EigenGate `P**e`: a named gate for some exponents, else exp(i pi e half) * family(pi e)."""
+    """Reader of an EigenGate `P**e`: a named gate for some exponents, else exp(i pi e half) * family(pi
+    e)."""
     wires = tuple(range(BY_NAME[family].num_qubits))
 
     def read(builder: Builder, gate: Any) -> Rows:
@@ -272,7 +275,7 @@ _READERS: dict[type, Callable[[Builder, Any], Rows | None]] = {
 }
 
 
-# -- out -----------------------------------------------------------------------------------------------------------
+# -- out ------------------------------------------------------------------------------------------
 
 
 def to_cirq(circuit: Circuit, *, global_phase: bool = True) -> cirq.Circuit:
@@ -280,7 +283,8 @@ def to_cirq(circuit: Circuit, *, global_phase: bool = True) -> cirq.Circuit:
 
     Args:
         circuit: its qubits must be Cirq qubits.
-        global_phase: whether to end with a global phase operation where the phase is not 0 (devices refuse it).
+        global_phase: whether to end with a global phase operation where the phase is not 0 (devices refuse
+            it).
 
     Raises:
         CircuitError: a qubit label is no `cirq.Qid`.
@@ -302,10 +306,11 @@ def to_cirq(circuit: Circuit, *, global_phase: bool = True) -> cirq.Circuit:
 
 
 def column_distance(a: Circuit, b: Circuit) -> float:
-    """How far two numeric circuits on the same qubits are apart, gate by gate; infinite if their structures differ.
+    """How far two numeric circuits on the same qubits are apart, gate by gate; infinite if their structures
+    differ.
 
-    Rows are paired by layer and qubit, single-qubit gates compared as unit quaternions (up to sign), so the order in
-    which a writer lists a moment's operations, and the name of a gate, do not matter.
+    Rows are paired by layer and qubit, single-qubit gates compared as unit quaternions (up to sign), so the
+    order in which a writer lists a moment's operations, and the name of a gate, do not matter.
     """
     if a.qubits != b.qubits or len(a) != len(b):
         return math.inf
@@ -414,7 +419,8 @@ class _Writer:
 
 
 def _symbolic_phase(circuit: Circuit) -> dict[int, float]:
-    """{parameter index: coefficient} of the global phase, radians, without what Cirq's `PhasedXZ` gates bring."""
+    """{parameter index: coefficient} of the global phase, radians, without what Cirq's `PhasedXZ` gates
+    bring."""
     terms = dict(circuit.affine.at(GLOBAL_PHASE))
     row, column = np.divmod(circuit.affine.slot, 3)
     for i in np.flatnonzero((circuit.affine.slot >= 0) & (column < 2)):

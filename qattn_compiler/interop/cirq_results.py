@@ -17,7 +17,7 @@ READ_KEY = "readout"
 
 def z_product(qubits: Sequence[Any]) -> cirq.PauliString[Any]:
     """The product of Z over some qubits."""
-    return cirq.PauliString({q: cirq.Z for q in qubits})
+    return cirq.PauliString(dict.fromkeys(qubits, cirq.Z))
 
 
 def to_json(circuit: cirq.AbstractCircuit) -> str:
@@ -74,6 +74,7 @@ def expand_unknown(circuit: cirq.AbstractCircuit, is_known: Callable[[cirq.Gate]
 
     flat = cirq.unroll_circuit_op(circuit, deep=True, tags_to_check=None)
     operations = (
-        cirq.decompose(op, keep=keep, on_stuck_raise=None) if not keep(op) else [op] for op in flat.all_operations()
+        cirq.decompose(op, keep=keep, on_stuck_raise=None) if not keep(op) else [op]
+        for op in flat.all_operations()
     )
     return cirq.Circuit(operations)

@@ -1,13 +1,14 @@
 """Encoding `amplitude`: a row of weights as amplitudes, the values as rotations of one read-out qubit. Exact.
 
-For y = sum_j w_j v_j let a_j = |w_j| / ||w||_1 and u_j = sign(w_j) v_j / s with s = max_j |v_j|. The circuit prepares
-sum_j sqrt(a_j) |j>, rotates the read-out qubit by RY(arccos u_j) where the address is j, and reads Z of it:
+For y = sum_j w_j v_j let a_j = |w_j| / ||w||_1 and u_j = sign(w_j) v_j / s with s = max_j |v_j|. The circuit
+prepares sum_j sqrt(a_j) |j>, rotates the read-out qubit by RY(arccos u_j) where the address is j, and reads Z
+of it:
 
     <Z> = sum_j a_j cos(arccos u_j) = sum_j a_j u_j,     y = ||w||_1 s <Z>.
 
-No post-selection; for a softmax row ||w||_1 is 1. Terms of weight 0 (masked tokens) are left out, and the others are
-filled up to a power of two with weight 0, so that rows of equal address width share one circuit structure.
-Two-qubit gates before routing, with k = ceil(log2 n): (2^k - k - 1) + (2^k - 1).
+No post-selection; for a softmax row ||w||_1 is 1. Terms of weight 0 (masked tokens) are left out, and the
+others are filled up to a power of two with weight 0, so that rows of equal address width share one circuit
+structure. Two-qubit gates before routing, with k = ceil(log2 n): (2^k - k - 1) + (2^k - 1).
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def program(width: int) -> Program:
             Measure("readout", "readout"),
         ),
         read=("readout",),
-        meaning="<Z> = sum_j a_j u_j, with a the row's weights over their 1-norm, u its values over their maximum",
+        meaning="<Z> = sum_j a_j u_j; a: weights of the row over their 1-norm, u: values over their maximum",
     )
 
 
@@ -55,7 +56,9 @@ def encode(terms: Terms, *, full: bool = False) -> list[Batch]:
             f"a row has {count.max()} terms; the amplitude encoding takes at most {2**MAX_ADDRESS}",
             hint="mask or prune the row, or split the sum",
         )
-    return [_encode_width(terms, present, np.flatnonzero(widths == width), width) for width in np.unique(widths)]
+    return [
+        _encode_width(terms, present, np.flatnonzero(widths == width), width) for width in np.unique(widths)
+    ]
 
 
 def _encode_width(terms: Terms, present: np.ndarray, outputs: Ints, width: int) -> Batch:
@@ -73,7 +76,9 @@ def _encode_width(terms: Terms, present: np.ndarray, outputs: Ints, width: int) 
     unit = np.clip(signed / np.where(top > 0, top, 1.0)[:, None], -1.0, 1.0)
     scale = norm * top
     if not np.isfinite(scale).all():
-        raise LoweringError("the scale ||w||_1 max|v| of an output overflows", hint="rescale the weights or the values")
+        raise LoweringError(
+            "the scale ||w||_1 max|v| of an output overflows", hint="rescale the weights or the values"
+        )
     return Batch(
         program(width),
         {"prepare": np.sqrt(shares), "value": np.arccos(unit)},

@@ -4,9 +4,9 @@ What it computes, exactly: for a row of weights w, the number
 
     <Z x Z x ... x Z> = prod_j cos(2 w_j).
 
-It does not compute the weighted sum, and the values of the expression (V, x, ...) are not encoded at all: every output
-of a row has the same number. It costs n qubits and no two-qubit gate, and is there as the baseline that published
-"weights as angles" circuits use; `amplitude` computes the expression itself.
+It does not compute the weighted sum, and the values of the expression (V, x, ...) are not encoded at all:
+every output of a row has the same number. It costs n qubits and no two-qubit gate, and is there as the
+baseline that published "weights as angles" circuits use; `amplitude` computes the expression itself.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Batch: what a lowering gives: one program, many sets of numbers, and how its read-outs become output numbers."""
+"""Batch: what a lowering gives: one program, many sets of numbers, and how its read-outs become output
+numbers."""
 
 from __future__ import annotations
 

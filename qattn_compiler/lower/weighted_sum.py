@@ -1,8 +1,8 @@
 """Find the weighted sums in an expression: every output number as sum_j weights[j] * values[j] + offset.
 
-A matrix product is one (rows of the left factor weigh columns of the right), so is a sum over an index; scaling,
-adding, transposing, indexing and joining keep the form. Whatever else an expression computes (softmax, relu, ...)
-is evaluated classically, inside the weights and the values, or in the offset of a sum.
+A matrix product is one (rows of the left factor weigh columns of the right), so is a sum over an index;
+scaling, adding, transposing, indexing and joining keep the form. Whatever else an expression computes
+(softmax, relu, ...) is evaluated classically, inside the weights and the values, or in the offset of a sum.
 """
 
 from __future__ import annotations
@@ -103,8 +103,8 @@ class _Reader:
             raise LoweringError(
                 f"{expr.op} is no weighted sum, so no read-out gives its value",
                 place=place_of(self.root, expr),
-                hint="compile the sum inside it (a matrix product or sum(... for i in range(n))) and apply the rest "
-                "to the decoded numbers",
+                hint="compile the sum inside it (a matrix product or sum(... for i in range(n))), "
+                "and apply the rest to the decoded numbers",
             )
         read = getattr(self, f"_{expr.op}", None)
         assert read is not None

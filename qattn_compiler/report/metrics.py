@@ -21,7 +21,8 @@ class Metrics:
 
     Attributes:
         gates: count by gate name, measurements included.
-        gates_1q: single-qubit unitary gates; `pulses` leaves out those that only turn the frame (diagonal ones).
+        gates_1q: single-qubit unitary gates; `pulses` leaves out those that only turn the frame (diagonal
+            ones).
         gates_2q: unitary gates on two and more qubits.
         depth: layers of all operations; `depth_2q` counts only gates on two and more qubits.
         qubits: qubits that some operation acts on.
@@ -72,10 +73,12 @@ class Execution:
     """What running one circuit on a device is like, by the device's calibration.
 
     Attributes:
-        duration_ns: critical path with the device's own times, measurement included; None if a time is unknown.
-        fidelity: product of (1 - error) over gates, idling (T1 decay over the duration of each used qubit's idle
-            time) and read-out; None if a rate is unknown. An estimate: errors are taken as independent, and a CZ error
-            measured per cycle includes the single-qubit gates of that cycle, so it errs on the low side.
+        duration_ns: critical path with the device's own times, measurement included; None if a time is
+            unknown.
+        fidelity: product of (1 - error) over gates, idling (T1 decay over the duration of each used qubit's
+            idle time) and read-out; None if a rate is unknown. An estimate: errors are taken as independent,
+            and a CZ error measured per cycle includes the single-qubit gates of that cycle, so it errs on the
+            low side.
     """
 
     duration_ns: float | None
@@ -113,7 +116,9 @@ def _fidelity(circuit: Circuit, device: Device, nanoseconds: Floats, done: Float
     busy = np.zeros(circuit.num_qubits)
     for row in range(len(circuit)):
         extra = circuit.extras[circuit.extra[row]] if circuit.extra[row] >= 0 else None
-        qubits = extra.operands if extra is not None and extra.operands else tuple(circuit.operands[row].tolist())
+        qubits = (
+            extra.operands if extra is not None and extra.operands else tuple(circuit.operands[row].tolist())
+        )
         acting = [q for q in qubits if q >= 0]
         busy[acting] += nanoseconds[row]
         if circuit.op[row] == MEASURE:

@@ -44,7 +44,7 @@ def _clean(value: Any) -> Any:
         return {str(k): _clean(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
         return [_clean(v) for v in value]
-    if isinstance(value, float) and value != value or value in (float("inf"), float("-inf")):
+    if (isinstance(value, float) and value != value) or value in (float("inf"), float("-inf")):
         return None
     return value
 
@@ -71,7 +71,10 @@ def _summary(data: dict[str, Any]) -> list[str]:
         ("depth, most", totals["depth_max"]),
         ("duration, longest", _unit_of(totals["duration_ns_max"], "ns")),
         ("estimated fidelity, lowest", totals["fidelity_min"]),
-        (f"shots a circuit for a standard error of {data['shots']['error']}", data["shots"]["per_circuit_max"]),
+        (
+            f"shots a circuit for a standard error of {data['shots']['error']}",
+            data["shots"]["per_circuit_max"],
+        ),
         ("shots in all", data["shots"]["total"]),
         ("verification", _proof(proof)),
         ("seconds", sum(data["seconds"].values())),
@@ -83,13 +86,17 @@ def _proof(proof: dict[str, Any]) -> str:
     if proof["passed"] is None:
         return f"not done ({proof['method']})"
     word = "passed" if proof["passed"] else "FAILED"
-    return f"{word}: largest error {_cell(proof['error'])} (allowed {_cell(proof['tolerance'])}); {proof['method']}"
+    error, tolerance = _cell(proof["error"]), _cell(proof["tolerance"])
+    return f"{word}: largest error {error} (allowed {tolerance}); {proof['method']}"
 
 
 def _unit(number: int, unit: dict[str, Any]) -> list[str]:
     lines = [f"## Structure {number + 1}: {unit['circuits']} circuits on {unit['qubits']} qubits", ""]
     lines += ["```", unit["program"], "```", ""]
-    lines += [f"Two-qubit gates with all-to-all coupling: {unit['gates_2q_ideal']}. Layout: {unit['layout']}.", ""]
+    lines += [
+        f"Two-qubit gates with all-to-all coupling: {unit['gates_2q_ideal']}. Layout: {unit['layout']}.",
+        "",
+    ]
     lines += _passes(unit["passes"])
     gates = ", ".join(f"{count} {name}" for name, count in unit["metrics"]["gates"].items())
     lines += ["", f"Gates: {gates}.", ""]
@@ -100,7 +107,14 @@ def _passes(steps: list[dict[str, Any]]) -> list[str]:
     header = ("stage", "pass", "two-qubit", "two-qubit depth", "single-qubit", "depth", "ms")
     lines = [f"| {' | '.join(header)} |", f"|{'---|' * len(header)}"]
     for step in steps:
-        row = (step["stage"], step["pass"], step["gates_2q"], step["depth_2q"], step["gates_1q"], step["depth"])
+        row = (
+            step["stage"],
+            step["pass"],
+            step["gates_2q"],
+            step["depth_2q"],
+            step["gates_1q"],
+            step["depth"],
+        )
         lines.append(f"| {' | '.join(_cell(v) for v in (*row, 1e3 * step['seconds']))} |")
     return lines
 
@@ -164,8 +178,12 @@ def _html_line(line: str, text: str, code: bool) -> str:
         return text
     if line.startswith("|"):
         cells = [c.strip() for c in text.strip("|").split(" | ")]
-        return "" if set(line) <= set("|-") else "<tr>" + "".join(f"<td>{c.strip('| ')}</td>" for c in cells) + "</tr>"
+        return (
+            ""
+            if set(line) <= set("|-")
+            else "<tr>" + "".join(f"<td>{c.strip('| ')}</td>" for c in cells) + "</tr>"
+        )
     for prefix, tag in (("## ", "h2"), ("# ", "h1"), ("- ", "li")):
         if line.startswith(prefix):
-            return f"<{tag}>{text[len(prefix):]}</{tag}>"
+            return f"<{tag}>{text[len(prefix) :]}</{tag}>"
     return f"<p>{text.replace('**', '')}</p>" if text else ""

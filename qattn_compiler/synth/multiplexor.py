@@ -1,7 +1,8 @@
 """Multiplexed (uniformly controlled) rotations over CZ, by Gray code and Walsh transform.
 
-For RX and RY, conjugation by CZ turns the rotation's angle around, so `2^c` rotations and `2^c` CZ along a Gray code
-make any set of `2^c` angles; the last CZ stands at the end and may be left out where a diagonal does not matter.
+For RX and RY, conjugation by CZ turns the rotation's angle around, so `2^c` rotations and `2^c` CZ along a
+Gray code make any set of `2^c` angles; the last CZ stands at the end and may be left out where a diagonal
+does not matter.
 
 Source: Mottonen, Vartiainen, Bergholm, Salomaa, Phys. Rev. Lett. 93, 130502 (2004), with CZ for CNOT.
 """
@@ -26,7 +27,8 @@ def gray_code(count: int) -> NDArray[np.int64]:
 
 
 def walsh_transform(values: Floats) -> Floats:
-    """Sum over i of (-1)^popcount(i & j) * values[..., i], for each j; shape (..., 2^c), n log n operations."""
+    """Sum over i of (-1)^popcount(i & j) * values[..., i], for each j; shape (..., 2^c), n log n
+    operations."""
     out = np.array(values, dtype=np.float64)
     size = out.shape[-1]
     if size & (size - 1) or size == 0:
@@ -42,13 +44,21 @@ def walsh_transform(values: Floats) -> Floats:
 
 
 def multiplexor_angles(angles: Floats) -> Floats:
-    """The angles of the rotations in circuit order, shape (..., 2^c), for the wanted angle of each control value."""
+    """The angles of the rotations in circuit order, shape (..., 2^c), for the wanted angle of each control
+    value."""
     size = angles.shape[-1]
-    return walsh_transform(angles)[..., gray_code(size)] / size
+    out: Floats = walsh_transform(angles)[..., gray_code(size)] / size
+    return out
 
 
 def add_multiplexor(
-    builder: Builder, axis: str, angles: Sequence[Angle], controls: Sequence[int], target: int, *, drop_last: bool
+    builder: Builder,
+    axis: str,
+    angles: Sequence[Angle],
+    controls: Sequence[int],
+    target: int,
+    *,
+    drop_last: bool,
 ) -> None:
     """Append a multiplexed rotation.
 
@@ -58,8 +68,8 @@ def add_multiplexor(
         angles: 2^c angles in circuit order (`multiplexor_angles`).
         controls: the first is the most significant bit of the control value.
         target: the rotated qubit.
-        drop_last: leave out the trailing CZ(controls[0], target): the result is then the multiplexor followed by that
-            CZ, for one CZ less.
+        drop_last: leave out the trailing CZ(controls[0], target): the result is then the multiplexor followed
+            by that CZ, for one CZ less.
 
     Raises:
         CircuitError: the number of angles is not 2^c, or the axis commutes with CZ.

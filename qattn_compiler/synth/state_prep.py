@@ -1,9 +1,10 @@
 """Preparation of real states by a cascade of multiplexed RY over CZ: 2^k - k - 1 CZ, all angles real.
 
-The CZ that each level would end with is always CZ(first qubit, level's qubit); it commutes with all later levels, so
-it is left out and its sign folded into the state that the cascade is computed for.
+The CZ that each level would end with is always CZ(first qubit, level's qubit); it commutes with all later
+levels, so it is left out and its sign folded into the state that the cascade is computed for.
 
-Source: Mottonen, Vartiainen, Bergholm, Salomaa, Quantum Information and Computation 5, 467 (2005), with CZ for CNOT.
+Source: Mottonen, Vartiainen, Bergholm, Salomaa, Quantum Information and Computation 5, 467 (2005), with CZ
+for CNOT.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Two-qubit gates over CZ and single-qubit gates: a table of exact rules, symbolic angles included.
 
-Each rule is a short program on operands 0 and 1; an angle is a constant plus multiples of the gate's own angles.
-The tests prove every rule against the gate table's matrices, global phase included.
+Each rule is a short program on operands 0 and 1; an angle is a constant plus multiples of the gate's own
+angles. The tests prove every rule against the gate table's matrices, global phase included.
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ _ZZ: Final = (*_cx(0, 1), _turn("rz", 1, 0.0, 1.0), *_cx(0, 1))
 _HALF_ZZ: Final = (*_cx(0, 1), _turn("rz", 1, 0.0, -0.5), *_cx(0, 1))
 
 
-def _conjugated(inner: tuple[Step, ...], before: tuple[Step, ...], after: tuple[Step, ...]) -> tuple[Step, ...]:
+def _conjugated(
+    inner: tuple[Step, ...], before: tuple[Step, ...], after: tuple[Step, ...]
+) -> tuple[Step, ...]:
     return (*before, *inner, *after)
 
 
@@ -44,8 +46,8 @@ _SDG = (Step("sdg", (0,)), Step("sdg", (1,)))
 def _exchange(constant: float, *coefficients: float) -> tuple[Step, ...]:
     """exp(-i t (XX + YY) / 2) with t the affine angle: two CZ.
 
-    RXX(t) RYY(t) is diagonal after conjugation by RX(pi/2) on both and a CX: it becomes RX(t) on the control and RZ(t)
-    on the target.
+    RXX(t) RYY(t) is diagonal after conjugation by RX(pi/2) on both and a CX: it becomes RX(t) on the control
+    and RZ(t) on the target.
     """
     rx = (_turn("rx", 0, pi / 2), _turn("rx", 1, pi / 2))
     back = (_turn("rx", 0, -pi / 2), _turn("rx", 1, -pi / 2))

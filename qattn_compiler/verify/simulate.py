@@ -1,7 +1,7 @@
 """A plain NumPy state-vector simulator over columns: the judge of circuits. No kernels, no Cirq.
 
-It works on a batch (one structure, many sets of angles) and splits a circuit into the groups of qubits that its rows
-connect, so that a product of a hundred single qubits costs a hundred small simulations.
+It works on a batch (one structure, many sets of angles) and splits a circuit into the groups of qubits that
+its rows connect, so that a product of a hundred single qubits costs a hundred small simulations.
 """
 
 from __future__ import annotations
@@ -51,7 +51,9 @@ def connected_groups(circuit: Circuit) -> list[tuple[int, ...]]:
 
     for row in range(len(circuit)):
         extra = circuit.extras[circuit.extra[row]] if circuit.extra[row] >= 0 else None
-        qubits = circuit.operands[row].tolist() if extra is None or not extra.operands else list(extra.operands)
+        qubits = (
+            circuit.operands[row].tolist() if extra is None or not extra.operands else list(extra.operands)
+        )
         qubits = [q for q in qubits if q >= 0]
         used[qubits] = True
         if circuit.op[row] != MEASURE:
@@ -68,11 +70,12 @@ def simulate(circuit: Circuit, angles: Floats) -> list[Group]:
 
     Args:
         circuit: structure; unitary rows of the gate table, and measurements that nothing follows.
-        angles: shape (batch, rows, 3), radians; two-qubit rows must have the same angles throughout the batch.
+        angles: shape (batch, rows, 3), radians; two-qubit rows must have the same angles throughout the
+            batch.
 
     Raises:
-        VerificationError: a row that is no unitary of the table, a gate after a measurement, or a connected group of
-            more than MAX_QUBITS qubits.
+        VerificationError: a row that is no unitary of the table, a gate after a measurement, or a connected
+            group of more than MAX_QUBITS qubits.
     """
     groups = connected_groups(circuit)
     rows_of = _rows_by_group(circuit, groups)
@@ -155,7 +158,7 @@ def _rows_by_group(circuit: Circuit, groups: Sequence[tuple[int, ...]]) -> list[
 def _run(circuit: Circuit, angles: Floats, qubits: tuple[int, ...], rows: list[int]) -> States:
     batch, width = len(angles), len(qubits)
     states = np.zeros((batch, *(2,) * width), dtype=complex)
-    states[(slice(None), *(0,) * width)] = 1.0
+    states.reshape(batch, -1)[:, 0] = 1.0
     for row, axes, matrices in _matrices(circuit, angles, qubits, rows):
         del row
         k = len(axes)
@@ -215,4 +218,5 @@ def unitary(circuit: Circuit) -> States:
         places = [axis - 1 for axis in axes]
         out = np.tensordot(matrices[0].reshape((2,) * 2 * k), out, axes=(list(range(k, 2 * k)), places))
         out = np.moveaxis(out, range(k), places)
-    return np.exp(1j * circuit.phase) * out.reshape(2**n, 2**n)
+    whole: States = np.exp(1j * circuit.phase) * out.reshape(2**n, 2**n)
+    return whole

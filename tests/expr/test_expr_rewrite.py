@@ -24,8 +24,12 @@ def test_each_node_once():
 
 def test_substitute():
     assert str(substitute(parse("Q @ K.T / sqrt(d)"), {"d": 4})) == "Q @ K.T / sqrt(4)"
-    assert str(substitute(parse("sum(w[i] for i in range(n - 1))"), {"n": 4})) == "sum(w[i] for i in range(3))"
-    assert str(substitute(parse("sum(w[i] for i in range(1 + n))"), {"n": 4})) == "sum(w[i] for i in range(5))"
+    assert (
+        str(substitute(parse("sum(w[i] for i in range(n - 1))"), {"n": 4})) == "sum(w[i] for i in range(3))"
+    )
+    assert (
+        str(substitute(parse("sum(w[i] for i in range(1 + n))"), {"n": 4})) == "sum(w[i] for i in range(5))"
+    )
     assert substitute(parse("x"), {"x": parse("y @ z")}) is parse("y @ z")
 
 

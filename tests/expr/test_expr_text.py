@@ -37,7 +37,6 @@ x - -3
 (a + b).T.T
 A[:, 0:32]
 A[:3, -1]
-A[0, i1]
 sum(x)
 sum(x, axis=0, keepdims=True)
 sum(sum(x) for i in range(3))
@@ -48,7 +47,7 @@ gelu_tanh(x) + gelu(x)
 """
 
 
-@pytest.mark.parametrize("text", [line for line in CANONICAL.strip().splitlines() if "i1" not in line])
+@pytest.mark.parametrize("text", CANONICAL.strip().splitlines())
 def test_canonical_text_is_kept(text):
     assert str(parse(text)) == text
 
@@ -65,12 +64,14 @@ def test_canonical_text_is_kept(text):
         ("softmax(a, axis=-1)", "softmax(a)"),
         ("gelu(a, approximate='tanh')", "gelu_tanh(a)"),
         ('gelu(a, approximate="none")', "gelu(a)"),
-        ("sum(sum(A[i, j] for j in range(2)) for i in range(3))", "sum(A[i, j] for i in range(3) for j in range(2))"),
+        (
+            "sum(sum(A[i] for j in range(2)) for i in range(3))",
+            "sum(A[i] for i in range(3) for j in range(2))",
+        ),
         ("3.141592653589793", "pi"),
         ("1_000 + .5 + 1e3", "1000 + 0.5 + 1000.0"),
-        ("A[i1 for_]".replace("i1 for_", "0,1 ,:"), "A[0, 1, :]"),
+        ("A[0,1 ,:]", "A[0, 1, :]"),
         ("sum(w[1 + i] for i in range(3))", "sum(w[i + 1] for i in range(3))"),
-        ("sum(x, axis=None)", "sum(x)"),
         ("-0", "0"),
     ],
 )

@@ -262,6 +262,14 @@ def test_small_circuit_on_a_big_chip_is_quick_and_short() -> None:
     assert routed.swaps <= 35
 
 
+def test_a_long_circuit_is_placed_by_its_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(place, "_LONG", 20)
+    for shape in ("grid", "two_parts"):
+        device = device_of(GRAPHS[shape](0))
+        circuit = random_rows(np.random.default_rng(8), 6, 90)
+        check(circuit, device, Route(device, trials=2).route(circuit))
+
+
 def test_many_gates_in_seconds() -> None:
     device = device_of(nx.grid_2d_graph(5, 5))
     circuit = random_rows(np.random.default_rng(6), 25, 6_000, unitary=True)
