@@ -13,7 +13,7 @@ STAGES = (
     ("on the chip", "placed, routed, native,\nall numbers bound at once", "#f3e8fd", "passes/circuit/  targets/"),
     ("circuits + proof", "cirq.Circuit, decoding,\nreport", "#e0f2f1", "compiled  report/"),
 )
-WIDTH, HEIGHT, GAP = 170, 96, 26
+WIDTH, HEIGHT, GAP = 186, 96, 24
 
 
 def box(index: int, title: str, text: str, colour: str, folder: str) -> str:

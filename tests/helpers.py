@@ -161,14 +161,18 @@ def _values_of_slots(circuit: Circuit, values: dict[str, float]) -> tuple[np.nda
     return angles, phase
 
 
-def _matrix(circuit: Circuit, row: int, angles: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], list[int]]:
+def _matrix(
+    circuit: Circuit, row: int, angles: np.ndarray[Any, Any]
+) -> tuple[np.ndarray[Any, Any], list[int]]:
     gate = GATES[circuit.op[row]]
     if gate.matrix is not None:
         return gate.matrix(*angles[: gate.num_angles]), circuit.operands[row, : gate.num_qubits].tolist()
     extra = circuit.extras[circuit.extra[row]]
     keys = sorted({circuit.keys.index(key) for key in (*extra.reads, *extra.writes)})
     wires = [*extra.operands, *(circuit.num_qubits + key for key in keys)]
-    name = repr((gate.name, extra.reads, extra.writes, extra.tags, str(extra.payload), extra.invert, len(wires)))
+    name = repr(
+        (gate.name, extra.reads, extra.writes, extra.tags, str(extra.payload), extra.invert, len(wires))
+    )
     return random_unitary(np.random.default_rng(zlib.crc32(name.encode())), 2 ** len(wires)), wires
 
 

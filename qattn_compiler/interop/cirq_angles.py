@@ -59,9 +59,10 @@ def _affine_terms(builder: Builder, value: sympy.Expr) -> dict[str, float]:
     import sympy
 
     terms: dict[str, float] = {}
-    for monomial, coefficient in sympy.expand(value).as_coefficients_dict().items():
+    for term in sympy.Add.make_args(sympy.expand(value)):
+        coefficient, monomial = term.as_independent(*term.free_symbols, as_Add=False)  # 2*s/pi: (2/pi, s)
         number = _finite(coefficient)
-        if not monomial.free_symbols:
+        if not term.free_symbols:
             terms[""] = terms.get("", 0.0) + number * _finite(monomial)
             continue
         name = monomial.name if monomial.is_Symbol else str(monomial)
@@ -87,8 +88,16 @@ def expression(circuit: Circuit, terms: Iterable[tuple[int, float]], constant: f
     for index, coefficient in terms:
         param = circuit.params[index]
         symbol = sympy.Symbol(param.name) if param.expression is None else param.expression
-        ratio = coefficient / math.pi
-        nearest = round(ratio)
-        exact = abs(ratio - nearest) <= 1e-15 * max(1, abs(nearest)) and nearest != 0
-        total += symbol * (sympy.Integer(nearest) if exact else sympy.Float(ratio))
+        total += symbol * _tidy(coefficient / math.pi, coefficient)
     return total
+
+
+def _tidy(half_turns: float, radians: float) -> sympy.Expr:
+    """A coefficient in half turns, as a whole number or a whole number over pi where it is one: `s`, `s/pi`."""
+    import sympy
+
+    for value, unit in ((half_turns, sympy.Integer(1)), (radians, 1 / sympy.pi)):
+        nearest = round(value)
+        if nearest and abs(value - nearest) <= 1e-15 * abs(nearest):
+            return nearest * unit
+    return sympy.Float(half_turns)

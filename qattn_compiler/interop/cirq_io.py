@@ -272,6 +272,7 @@ _READERS: dict[type, Callable[[Builder, Any], Rows | None]] = {
     cirq.IdentityGate: _identity,
     cirq.GlobalPhaseGate: _global_phase,
     cirq.SingleQubitCliffordGate: _clifford,
+    cirq.WaitGate: lambda _, __: None,  # an identity that takes time
 }
 
 
@@ -348,6 +349,7 @@ class _Writer:
         self.angles = circuit.angles.tolist()
         self.phase = circuit.phase
         self.phase_terms = _symbolic_phase(circuit)
+        self.powers = _powers(circuit, self.phase_terms)
 
     def operation(self, row: int) -> cirq.Operation:
         code = self.op[row]
@@ -398,24 +400,39 @@ class _Writer:
             turns = [angle / PI for angle in self.angles[row][:width]]
         if name == "phased_xz":  # Cirq's gate is ours times exp(i (x + z) / 2)
             self.phase -= float(self.angles[row][0] + self.angles[row][1]) / 2
-        shifted = not (self.symbolic[row] and name in _POWERS and self._takes_phase(row))
-        key = (code, shifted, *turns)
+        is_power = row in self.powers
+        if is_power:
+            self.phase -= float(self.angles[row][0]) / 2
+        key = (code, is_power, *turns)
         if key not in self.cache:
-            self.cache[key] = _WRITERS[name](*turns) if shifted else _POWERS[name](exponent=turns[0])
+            self.cache[key] = _POWERS[name](exponent=turns[0]) if is_power else _WRITERS[name](*turns)
         return self.cache[key]
 
-    def _takes_phase(self, row: int) -> bool:
-        """Whether `P**e`, which is exp(i angle / 2) times our rotation, uses up symbolic global phase.
 
-        Cirq cannot draw circuits with a symbolic phase, and `X**t` should come out as it went in.
-        """
-        half = {index: c / 2 for index, c in self.circuit.affine.at(3 * row)}
-        if any(self.phase_terms.get(index, 0.0) * np.sign(c) < abs(c) - 1e-12 for index, c in half.items()):
-            return False
-        for index, c in half.items():
-            self.phase_terms[index] -= c
-        self.phase -= self.angles[row][0] / 2
-        return True
+def _powers(circuit: Circuit, phase: dict[int, float]) -> frozenset[int]:
+    """Symbolic rotation rows to be written as `P**e`, which is exp(i angle / 2) times our rotation.
+
+    Each uses up some of `phase` (parameter index -> coefficient; changed in place). Cirq cannot draw
+    circuits with a symbolic global phase, and `X**t` should come out as it went in.
+    """
+    halves = {
+        row: {index: c / 2 for index, c in circuit.affine.at(3 * row)}
+        for row in np.flatnonzero(circuit.symbolic_rows).tolist()
+        if GATES[circuit.op[row]].name in _POWERS
+    }
+
+    def rank(row: int) -> tuple[bool, float]:
+        sizes = [abs(c) / PI * 48 for c in halves[row].values()]
+        return any(abs(size - round(size)) > 1e-9 for size in sizes), -sum(sizes)
+
+    taken = set()
+    for row in sorted(halves, key=rank):  # exponents with simple coefficients first, large ones first
+        half = halves[row]
+        if all(phase.get(index, 0.0) * np.sign(c) >= abs(c) - 1e-12 for index, c in half.items()):
+            taken.add(row)
+            for index, c in half.items():
+                phase[index] -= c
+    return frozenset(taken)
 
 
 def _symbolic_phase(circuit: Circuit) -> dict[int, float]:

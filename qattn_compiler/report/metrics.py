@@ -8,7 +8,8 @@ from math import ceil, isfinite, log
 import numpy as np
 from numpy.typing import NDArray
 
-from qattn_compiler.circuit.gates import GATES, MEASURE, NUM_QUBITS, OPAQUE, PHASED_XZ, RESET
+from qattn_compiler.circuit.gates import GATES, MEASURE, NUM_QUBITS, PHASED_XZ, RESET
+from qattn_compiler.circuit.stats import stats
 from qattn_compiler.circuit.table import Circuit
 from qattn_compiler.device import Device
 
@@ -43,20 +44,16 @@ class Metrics:
 
 def metrics(circuit: Circuit) -> Metrics:
     """Count a circuit, symbolic or not."""
-    from qattn_compiler.circuit.kernels import layers
-
-    names, counts = np.unique(circuit.op, return_counts=True)
-    entangling = circuit.is_two_qubit
-    ones = np.ones(len(circuit), dtype=np.int64)
-    single = (NUM_QUBITS[circuit.op] == 1) | ((circuit.op == OPAQUE) & ~entangling)
+    counted = stats(circuit)
     wires = circuit.wires
+    single = NUM_QUBITS[circuit.op] == 1
     return Metrics(
-        gates={GATES[code].name: int(count) for code, count in zip(names, counts, strict=True)},
-        gates_1q=int(single.sum()),
-        gates_2q=int(entangling.sum()),
+        gates=dict(counted.counts),
+        gates_1q=counted.one_qubit,
+        gates_2q=counted.two_qubit,
         pulses=int((single & ~_is_frame_change(circuit)).sum()),
-        depth=int(layers(ones, wires, circuit.num_wires).max(initial=0)),
-        depth_2q=int(layers(entangling.astype(np.int64), wires, circuit.num_wires).max(initial=0)),
+        depth=counted.depth,
+        depth_2q=counted.two_qubit_depth,
         qubits=len(np.unique(wires[(wires >= 0) & (wires < circuit.num_qubits)])),
     )
 

@@ -16,16 +16,38 @@ PAULIS = {"X": cirq.unitary(cirq.X), "Y": cirq.unitary(cirq.Y), "Z": cirq.unitar
 ANGLES = np.random.default_rng(0).normal(size=(4, 3)) * 3
 
 CIRQ = {
-    "x": cirq.X, "y": cirq.Y, "z": cirq.Z, "h": cirq.H, "s": cirq.S, "sdg": cirq.S**-1, "t": cirq.T,
-    "tdg": cirq.T**-1, "sx": cirq.X**0.5, "sxdg": cirq.X**-0.5, "rx": cirq.rx, "ry": cirq.ry, "rz": cirq.rz,
-    "cx": cirq.CX, "cy": cirq.Y.controlled(), "cz": cirq.CZ, "ch": cirq.H.controlled(), "swap": cirq.SWAP,
-    "iswap": cirq.ISWAP, "iswapdg": cirq.ISWAP**-1, "siswap": cirq.SQRT_ISWAP, "siswapdg": cirq.SQRT_ISWAP_INV,
-    "crx": lambda t: cirq.rx(t).controlled(), "cry": lambda t: cirq.ry(t).controlled(),
-    "crz": lambda t: cirq.rz(t).controlled(), "cphase": cirq.cphase, "givens": cirq.givens, "fsim": cirq.FSimGate,
+    "x": cirq.X,
+    "y": cirq.Y,
+    "z": cirq.Z,
+    "h": cirq.H,
+    "s": cirq.S,
+    "sdg": cirq.S**-1,
+    "t": cirq.T,
+    "tdg": cirq.T**-1,
+    "sx": cirq.X**0.5,
+    "sxdg": cirq.X**-0.5,
+    "rx": cirq.rx,
+    "ry": cirq.ry,
+    "rz": cirq.rz,
+    "cx": cirq.CX,
+    "cy": cirq.Y.controlled(),
+    "cz": cirq.CZ,
+    "ch": cirq.H.controlled(),
+    "swap": cirq.SWAP,
+    "iswap": cirq.ISWAP,
+    "iswapdg": cirq.ISWAP**-1,
+    "siswap": cirq.SQRT_ISWAP,
+    "siswapdg": cirq.SQRT_ISWAP_INV,
+    "crx": lambda t: cirq.rx(t).controlled(),
+    "cry": lambda t: cirq.ry(t).controlled(),
+    "crz": lambda t: cirq.rz(t).controlled(),
+    "cphase": cirq.cphase,
+    "givens": cirq.givens,
+    "fsim": cirq.FSimGate,
     "rxx": lambda t: cirq.XXPowGate(exponent=t / pi, global_shift=-0.5),
     "ryy": lambda t: cirq.YYPowGate(exponent=t / pi, global_shift=-0.5),
     "rzz": lambda t: cirq.ZZPowGate(exponent=t / pi, global_shift=-0.5),
-}  # fmt: skip
+}
 
 
 def matrix(gate: Gate, angles: np.ndarray) -> np.ndarray:

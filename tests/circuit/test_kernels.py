@@ -102,7 +102,9 @@ def test_axis_epochs(circuit):
 @st.composite
 def cancel_inputs(draw):
     """Rows whose forms pair up: 0 <-> 1, 2 is its own inverse, -1 is never removed."""
-    rows = draw(st.lists(st.tuples(st.integers(-1, 2), st.sampled_from([(0,), (1,), (0, 1), (1, 2)])), max_size=16))
+    rows = draw(
+        st.lists(st.tuples(st.integers(-1, 2), st.sampled_from([(0,), (1,), (0, 1), (1, 2)])), max_size=16)
+    )
     # a form fixes its operands, as in the pass
     forms, inverses, wires = [], [], []
     places = [(0,), (1,), (0, 1), (1, 2)]

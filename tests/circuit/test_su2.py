@@ -15,7 +15,9 @@ from qattn_compiler.circuit.gates import BY_NAME, GATES
 PAULIS = np.array([np.eye(2), [[0, 1], [1, 0]], [[0, -1j], [1j, 0]], np.diag([1, -1])])
 ONE = [gate for gate in GATES if gate.num_qubits == 1]
 
-edge = st.sampled_from([0.0, pi, -pi, pi / 2, -pi / 2, 2 * pi, 1e-13, -1e-13, 3e-13, 1e-9, pi - 1e-9, pi + 1e-12])
+edge = st.sampled_from(
+    [0.0, pi, -pi, pi / 2, -pi / 2, 2 * pi, 1e-13, -1e-13, 3e-13, 1e-9, pi - 1e-9, pi + 1e-12]
+)
 angle = st.one_of(edge, st.floats(-10, 10))
 triple = st.tuples(angle, angle, angle)
 
@@ -44,7 +46,9 @@ def test_quaternions_of_every_gate(gate):
 
 
 def test_two_qubit_rows_are_the_identity():
-    q, phases = su2.quaternions(np.array([BY_NAME["cz"].code, BY_NAME["rzz"].code], np.uint8), np.ones((2, 3)))
+    q, phases = su2.quaternions(
+        np.array([BY_NAME["cz"].code, BY_NAME["rzz"].code], np.uint8), np.ones((2, 3))
+    )
     assert q.tolist() == [[1, 0, 0, 0]] * 2
     assert phases.tolist() == [0, 0]
 

@@ -102,7 +102,9 @@ def test_concatenate_multiplies(first, second):
         return
     both = concatenate(first.qubits, [first, second])
     values = {"a": 0.3, "b": -1.2, "c": 0.7}
-    np.testing.assert_allclose(unitary(both, values), unitary(second, values) @ unitary(first, values), atol=1e-8)
+    np.testing.assert_allclose(
+        unitary(both, values), unitary(second, values) @ unitary(first, values), atol=1e-8
+    )
 
 
 @given(circuits())

@@ -46,7 +46,7 @@ def test_what_it_looks_like():
 
 
 def test_comments_blank_lines_and_other_spacing():
-    text = '# a circuit\n\n qubits 2 # two\nparams a\n\trx( - 1*a+2 - .5*a ) q0   \ncx q1 q0\r\n'
+    text = "# a circuit\n\n qubits 2 # two\nparams a\n\trx( - 1*a+2 - .5*a ) q0   \ncx q1 q0\r\n"
     circuit = from_text(text)
     assert same(circuit, from_text("qubits 2\nparams a\nrx(-1.5*a + 2.0) q0\ncx q1 q0"))
 
@@ -82,7 +82,9 @@ def test_walls_are_shown_and_refused(circuit):
 def test_a_wall_names_qubits_and_keys():
     builder = Builder(range(2))
     builder.opaque([1, 0], 'say "hi"\n<wall>', reads=("m",), writes=("k",))
-    assert to_text(builder.build()) == 'qubits 2\nopaque q1 q0 reads "m" writes "k" <"say \\"hi\\"\\n<wall>">\n'
+    assert (
+        to_text(builder.build()) == 'qubits 2\nopaque q1 q0 reads "m" writes "k" <"say \\"hi\\"\\n<wall>">\n'
+    )
 
 
 def test_foreign_labels_tags_and_derived_parameters_are_refused():

@@ -149,7 +149,7 @@ def test_given_sizes_win():
 
 
 def test_one_name_cannot_be_two_sizes():
-    with pytest.raises(ShapeError, match="several sizes at once: 4 .* 6"):
+    with pytest.raises(ShapeError, match=r"several sizes at once: 4 .* 6"):
         resolve_sizes(parse("softmax(Q @ K.T / sqrt(d)) @ V / sqrt(d)"), SHAPES)
 
 

@@ -58,8 +58,11 @@ def test_pipelines_from_text():
     assert parse_pipeline("merge-rotations").passes == (MergeRotations(),)
     text = " merge-rotations , drop-negligible{ atol = 1e-9 },decompose-two-qubit{keep=cx|swap},drop-negligible{} "
     assert parse_pipeline(text).passes == (
-        MergeRotations(), DropNegligible(1e-9), DecomposeTwoQubit(frozenset({"cx", "swap"})), DropNegligible()
-    )  # fmt: skip
+        MergeRotations(),
+        DropNegligible(1e-9),
+        DecomposeTwoQubit(frozenset({"cx", "swap"})),
+        DropNegligible(),
+    )
 
 
 def test_passes_that_need_a_device():

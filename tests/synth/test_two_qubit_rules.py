@@ -11,7 +11,7 @@ from qattn_compiler.circuit.gates import BY_NAME, GATES, NUM_QUBITS
 from qattn_compiler.circuit.table import Builder
 from qattn_compiler.synth.two_qubit_rules import RULES
 
-CZ_COUNT = {name: 2 for name in RULES} | {"cx": 1, "cy": 1, "ch": 1, "swap": 3, "fsim": 4}
+CZ_COUNT = dict.fromkeys(RULES, 2) | {"cx": 1, "cy": 1, "ch": 1, "swap": 3, "fsim": 4}
 
 
 def test_every_two_qubit_gate_has_a_rule():

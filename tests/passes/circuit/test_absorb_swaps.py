@@ -52,7 +52,9 @@ def test_cz_and_swap():
 
 
 def test_each_gate_takes_one_swap():
-    out = assert_pass(AbsorbSwaps(), make(2, ("swap", (0, 1)), ("cz", (0, 1)), ("swap", (0, 1))), cost=cz_cost)
+    out = assert_pass(
+        AbsorbSwaps(), make(2, ("swap", (0, 1)), ("cz", (0, 1)), ("swap", (0, 1))), cost=cz_cost
+    )
     assert sorted(shown(out)) == sorted(["iswap 0 1", "sdg 0", "sdg 1", "swap 0 1"])
 
 

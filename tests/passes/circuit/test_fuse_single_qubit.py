@@ -40,12 +40,16 @@ def test_one_gate_for_each_run(circuit):
 
 
 def test_a_run_becomes_one_pulse_and_phases_stay():
-    out = assert_pass(FuseSingleQubit(), make(2, ("h", 0), ("t", 0), ("cz", (0, 1)), ("h", 0), ("z", 1), ("h", 0)))
+    out = assert_pass(
+        FuseSingleQubit(), make(2, ("h", 0), ("t", 0), ("cz", (0, 1)), ("h", 0), ("z", 1), ("h", 0))
+    )
     assert shown(out) == ["phased_xz 0", "cz 0 1", "phased_xz 1"]
     assert out.angles[2].tolist() == [0, pi, 0]
 
 
-@pytest.mark.parametrize("rows", [[("x", 0)] * 2, [("h", 0)] * 2, [("s", 0)] * 4, [("rz", 0, 2 * pi)], [("t", 0)] * 8])
+@pytest.mark.parametrize(
+    "rows", [[("x", 0)] * 2, [("h", 0)] * 2, [("s", 0)] * 4, [("rz", 0, 2 * pi)], [("t", 0)] * 8]
+)
 def test_identities_vanish(rows):
     assert len(assert_pass(FuseSingleQubit(), make(1, *rows))) == 0
 

@@ -49,7 +49,9 @@ def test_x_through_targets():
 
 
 def test_two_qubit_rotations_in_either_order():
-    circuit = make(2, ("rzz", (0, 1), 0.5), ("t", 0), ("rzz", (1, 0), "s"), ("cphase", (1, 0), 1.0), ("cz", (0, 1)))
+    circuit = make(
+        2, ("rzz", (0, 1), 0.5), ("t", 0), ("rzz", (1, 0), "s"), ("cphase", (1, 0), 1.0), ("cz", (0, 1))
+    )
     out = assert_pass(MergeRotations(), circuit)
     assert shown(out) == ["rzz 0 1", "t 0", "cphase 1 0"]
     assert out.affine.at(0) == ((0, 1.0),)

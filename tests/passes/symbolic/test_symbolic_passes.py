@@ -13,7 +13,7 @@ from qattn_compiler.pipeline import Pipeline
 from qattn_compiler.verify.reference import reference
 
 sys.path.append(str(Path(__file__).parents[2] / "expr"))
-from random_exprs import VALUES, assert_near, exprs, value_or_skip  # noqa: E402
+from random_exprs import VALUES, assert_near, exprs, value_or_skip
 
 PASSES = (FoldConstants(), Share(), FuseScales(), DropDead())
 ALL = Pipeline(PASSES, repeat=True, label="symbolic")
