@@ -1,4 +1,4 @@
-"""What all tests of circuits share: random circuits, the plain meaning of a circuit, and what every pass promises."""
+"""What all tests of circuits share: random circuits, a circuit's plain meaning, what every pass promises."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from qattn_compiler.circuit import spec
 from qattn_compiler.circuit.gates import BY_NAME, GATES, MEASURE, OPAQUE, RESET
 from qattn_compiler.circuit.table import Builder, Circuit, Extra
 
-settings.register_profile("qattn", deadline=None, max_examples=60, print_blob=True)
+settings.register_profile("qattn", deadline=None, max_examples=100, print_blob=True)
 settings.load_profile("qattn")
 
 PARAMS = ("a", "b", "c")
@@ -31,7 +31,7 @@ GATE_SETS = {
 }
 
 
-# -- random circuits -------------------------------------------------------------------------------------------
+# -- random circuits ----------------------------------------------------------------------------------------
 
 
 def random_circuit(
@@ -42,7 +42,7 @@ def random_circuit(
     symbolic: float = 0.3,
     walls: float = 0.0,
 ) -> Circuit:
-    """Gates of these names; half of the angles are multiples of pi / 4, some hold a parameter, some rows are walls."""
+    """Gates of these names; half the angles are multiples of pi / 4; some hold a symbol."""
     builder = Builder(range(num_qubits))
     for name in PARAMS:
         builder.parameter(name)
@@ -122,7 +122,7 @@ def circuits(
     return builder.build()
 
 
-# -- meaning ---------------------------------------------------------------------------------------------------
+# -- meaning ------------------------------------------------------------------------------------------------
 
 
 def random_values(circuit: Circuit, rng: np.random.Generator) -> dict[str, float]:
@@ -133,9 +133,9 @@ def random_values(circuit: Circuit, rng: np.random.Generator) -> dict[str, float
 def unitary(circuit: Circuit, values: dict[str, float] | None = None) -> np.ndarray[Any, Any]:
     """The dense unitary, global phase included, from the gate table's matrices alone.
 
-    A wall (measurement, reset, foreign operation) is replaced by a random unitary of its own on its qubits and on one
-    more wire for each classical key, so that circuits are equal only if no gate has crossed a wall and no two
-    walls that share a qubit or key have changed places.
+    A wall (measurement, reset, foreign operation) is replaced by a random unitary of its own on its qubits
+    and on one more wire for each classical key, so that circuits are equal only if no gate has crossed a
+    wall and no two walls that share a qubit or key have changed places.
     """
     angles, phase = _values_of_slots(circuit, values or {})
     size = circuit.num_qubits + len(circuit.keys)
@@ -193,7 +193,7 @@ def assert_same_meaning(before: Circuit, after: Circuit, atol: float = 1e-8) -> 
         assert error <= atol, f"operator norm of the difference: {error:.2e}"
 
 
-# -- passes ----------------------------------------------------------------------------------------------------
+# -- passes -------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,7 @@ def expression(circuit: Circuit, terms: Iterable[tuple[int, float]], constant: f
 
 
 def _tidy(half_turns: float, radians: float) -> sympy.Expr:
-    """A coefficient in half turns, as a whole number or a whole number over pi where it is one: `s`, `s/pi`."""
+    """A coefficient in half turns, as a whole number or one over pi where it is that: `s`, `s/pi`."""
     import sympy
 
     for value, unit in ((half_turns, sympy.Integer(1)), (radians, 1 / sympy.pi)):

@@ -16,7 +16,7 @@ def wires_of(circuit: Circuit) -> list[list[int]]:
     return [[int(w) for w in row if w >= 0] for row in circuit.wires]
 
 
-# -- twins -----------------------------------------------------------------------------------------------------
+# -- twins --------------------------------------------------------------------------------------------------
 
 
 def disturbed(circuit: Circuit, wire: int, axis: int, low: int, high: int) -> bool:
@@ -75,7 +75,7 @@ def longest_paths(weight: list[float], wires: list[list[int]]) -> list[float]:
     return out
 
 
-# -- tests -----------------------------------------------------------------------------------------------------
+# -- tests --------------------------------------------------------------------------------------------------
 
 
 @given(circuits())
@@ -124,7 +124,7 @@ def test_cancel_adjacent(inputs):
         table[row, : len(touched)] = touched
     keep = kernels.cancel_adjacent(np.array(forms, np.int64), np.array(inverses, np.int64), table, 3)
     twin = cancel_twin(forms, inverses, wires)
-    # which of several equal rows stay may differ; how many of each form, and their order on each wire, may not
+    # which of several equal rows stay may differ; the forms left on each wire, in order, may not
     for wire in range(3):
         left = [forms[r] for r in range(len(forms)) if keep[r] and wire in wires[r]]
         assert left == [forms[r] for r in range(len(forms)) if twin[r] and wire in wires[r]]

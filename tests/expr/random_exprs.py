@@ -91,9 +91,8 @@ def exprs(draw, steps=12):
     random = Random(draw(st.integers(0, 2**32 - 1)))
     pool = list(LEAVES)
     for _ in range(random.randint(1, steps)):
-        made = next(filter(None.__ne__, (_grown(random, pool) for _ in range(6))), None)
-        if made is not None:
-            pool.append(made)
+        grown = (_grown(random, pool) for _ in range(6))
+        pool.extend([made for made in grown if made is not None][:1])
     return _closed(pool[-1])
 
 

@@ -3,6 +3,8 @@ import time
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import qattn_compiler.expr
 from qattn_compiler.errors import ParseError
@@ -252,3 +254,27 @@ def test_source_positions():
     assert source.offset_of_byte(9, 0) == len(source.text)
     assert source.span(-3, 99).text == source.text
     assert source.span(8, 8).show().endswith("^")
+
+
+SEEDS = [
+    "softmax(mask(Q @ K.T / sqrt(d), causal)) @ V",
+    "sum(w[i] * relu(x[i + 1]) for i in range(2, n - 1) for j in range(m))",
+    "concat(A[:, 0:32], -2**x.T[0, -1], gelu(x, approximate='tanh'), axis=0)",
+    "sum(x, axis=-1, keepdims=True) + 1.5e-3 / pi",
+]
+PIECES = [*"()[]{}.,:;=+-*/@%^<>!'\"\\ \n\0é٣", "**", "for", "in", "lambda", "1e9", ".T", "if", "range", "_"]
+
+
+@settings(max_examples=600, deadline=None, derandomize=True)
+@given(
+    st.sampled_from(SEEDS),
+    st.lists(st.tuples(st.integers(0, 80), st.integers(0, 3), st.sampled_from(PIECES))),
+)
+def test_mutated_text_is_read_or_refused(text, edits):
+    for position, removed, piece in edits:
+        text = text[:position] + piece + text[position + removed :]
+    try:
+        expr = parse(text)
+    except ParseError:
+        return
+    assert parse(expr.to_text()) is expr

@@ -40,7 +40,7 @@ def on_line(circuit: Circuit) -> Circuit:
     return replace(circuit, qubits=tuple(cirq.LineQubit.range(circuit.num_qubits)))
 
 
-# -- gates -----------------------------------------------------------------------------------------------------
+# -- gates --------------------------------------------------------------------------------------------------
 
 KNOWN = [
     cirq.X,
@@ -163,7 +163,7 @@ def test_qudits_are_carried():
     cirq.testing.assert_same_circuits(to_cirq(from_cirq(given_)), given_)
 
 
-# -- whole circuits --------------------------------------------------------------------------------------------
+# -- whole circuits -----------------------------------------------------------------------------------------
 
 
 @given(circuits(walls=False))
@@ -269,7 +269,7 @@ def test_gates_that_are_not_to_be_split():
     assert [GATES[op].name for op in from_cirq(given_, split_gates=False).op] == ["opaque", "rz", "crx", "cz"]
 
 
-# -- symbols and phases ----------------------------------------------------------------------------------------
+# -- symbols and phases -------------------------------------------------------------------------------------
 
 
 def test_powers_come_out_as_they_went_in():

@@ -70,7 +70,7 @@ def test_signature_is_cirqs(step):
     assert transformer(cirq.Circuit(), context=None) == cirq.Circuit()
 
 
-# -- tags, deep, logger ----------------------------------------------------------------------------------------
+# -- tags, deep, logger -------------------------------------------------------------------------------------
 
 
 def test_tags_to_ignore():
@@ -174,7 +174,7 @@ def test_circuit_tags_stay():
     assert CancelInverses()(given).tags == ("mine",)
 
 
-# -- what Cirq's own transformers got wrong --------------------------------------------------------------------
+# -- what Cirq's own transformers got wrong -----------------------------------------------------------------
 
 
 def feed_forward(rng: np.random.Generator) -> cirq.Circuit:
@@ -243,7 +243,7 @@ def test_repeated_keys_stay_in_order():
     assert keyed == [op for op in given.all_operations() if cirq.is_measurement(op) or cirq.control_keys(op)]
 
 
-# -- use -------------------------------------------------------------------------------------------------------
+# -- use ----------------------------------------------------------------------------------------------------
 
 
 def test_symbols_are_kept():
@@ -293,3 +293,11 @@ def test_a_pipeline_can_be_applied():
 def test_json_round_trip():
     after = FuseSingleQubit()(cirq.testing.random_circuit(3, 8, 0.8, random_state=5))
     assert cirq.read_json(json_text=cirq.to_json(after)) == after
+
+
+def test_frozen_circuits_come_back_as_circuits():
+    frozen = cirq.FrozenCircuit(cirq.X(Q[0]), cirq.X(Q[0]), cirq.Y(Q[1]))
+    for context in (None, cirq.TransformerContext(), cirq.TransformerContext(deep=True)):
+        after = CancelInverses()(frozen, context=context)
+        assert type(after) is cirq.Circuit
+        assert after == cirq.Circuit(cirq.Y(Q[1]))

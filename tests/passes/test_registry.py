@@ -56,7 +56,8 @@ def test_the_mixin_alone_does_nothing():
 def test_pipelines_from_text():
     assert parse_pipeline("").passes == ()
     assert parse_pipeline("merge-rotations").passes == (MergeRotations(),)
-    text = " merge-rotations , drop-negligible{ atol = 1e-9 },decompose-two-qubit{keep=cx|swap},drop-negligible{} "
+    text = " merge-rotations , drop-negligible{ atol = 1e-9 },decompose-two-qubit{keep=cx|swap},"
+    text += "drop-negligible{} "
     assert parse_pipeline(text).passes == (
         MergeRotations(),
         DropNegligible(1e-9),

@@ -1,0 +1,5 @@
+"""`python -m qattn_compiler` is `qattn`."""
+
+from qattn_compiler.cli import main
+
+main()
