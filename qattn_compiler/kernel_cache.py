@@ -35,14 +35,21 @@ def _has_code(kernel: Any) -> bool:
 
 
 def warm() -> None:
-    """Compile what a first compile needs, by compiling a small program for the default machine."""
+    """Compile every kernel, by compiling a small program and routing a chain on the default machine."""
     import numpy as np
 
     from qattn_compiler import targets
+    from qattn_compiler.circuit.table import Builder
     from qattn_compiler.lower.amplitude import encode
     from qattn_compiler.lower.batch import Terms
     from qattn_compiler.unit import compile_unit
 
+    target = targets.get("google.willow")
     weights = np.full((1, 4), 0.25)
     batch = encode(Terms(weights, weights, np.zeros(1)))[0]
-    compile_unit(batch, targets.get("google.willow"), level=2, seed=0, bound=True, say=lambda _: None)
+    unit = compile_unit(batch, target, level=2, seed=0, bound=True, say=lambda _: None)
+    unit.execution(target)
+    chain = Builder(range(60))
+    for qubit in range(59):
+        chain.add("cz", [qubit, qubit + 1])
+    target.route(1, 0).route(chain.build())

@@ -8,6 +8,7 @@ values and says why; `infer_shapes` uses them.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -22,6 +23,8 @@ Sizes = Mapping[str, Dim]
 
 _SCALE_OPS = frozenset({"number", "tensor", "add", "sub", "mul", "div", "neg", "pow", "sqrt"})
 """What `sqrt(d)`, `d**-0.5` and the like are made of."""
+_DIMENSION = re.compile(r"d(im)?([_0-9]\w*)?|head_dim")
+"""Names that mean a dimension without a root: `Q @ K.T / d`. A forgotten `alpha * (Q @ K.T)` is an error."""
 _KEEPS_PRODUCT = frozenset({"add", "sub", "neg", "mul", "div", "mask", "causal_mask", "transpose", "getitem"})
 """Ops between a product and its scale: `(Q @ K.T + B) / sqrt(d)`."""
 
@@ -209,7 +212,28 @@ def _only_name(scale: Expr, missing: Mapping[str, object]) -> str | None:
             names.add(node.name)
         if len(names) > 1:
             return None
-    return names.pop() if names and names <= missing.keys() else None
+    if not names or not names <= missing.keys():
+        return None
+    (name,) = names
+    return name if _DIMENSION.fullmatch(name) or _has_root(scale, name) else None
+
+
+def _has_root(scale: Expr, name: str) -> bool:
+    """sqrt(name), name**0.5 or name**-0.5 occurs: then the name is a dimension, whatever it is called."""
+    for node in scale.walk():
+        of_name = bool(node.args) and node.args[0].op == "tensor" and node.args[0].name == name
+        if of_name and (node.op == "sqrt" or (node.op == "pow" and _is_half(node.args[1]))):
+            return True
+    return False
+
+
+def _is_half(exponent: Expr) -> bool:
+    """0.5, 1 / 2, -1 / 2, -(1 / 2) and the like."""
+    if exponent.op == "neg":
+        return _is_half(exponent.args[0])
+    if exponent.op == "div" and all(arg.op == "number" for arg in exponent.args):
+        return abs(2 * exponent.args[0].value) == abs(exponent.args[1].value)
+    return exponent.op == "number" and abs(exponent.value) == 0.5
 
 
 def _products_within(scaled: Expr) -> list[Expr]:

@@ -83,7 +83,7 @@ STEPS = {
 
 
 @st.composite
-def exprs(draw, steps=12):
+def exprs(draw, steps=8):
     """A closed expression over VALUES whose shapes fit.
 
     hypothesis draws a seed only: its own choices favour trivial expressions.

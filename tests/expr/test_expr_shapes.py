@@ -130,6 +130,11 @@ def test_missing_name_lists_what_is_given():
         ("sum(A[i, j] for i in range(n) for j in range(m))", {"n": 5, "m": 6}),
         ("sum(Q[i] @ K[j] / sqrt(d) for i in range(5) for j in range(6))", {"d": 4}),
         ("B @ B.T / sqrt(d_head)", {"d_head": 4}),
+        ("Q @ K.T * size**(-1/2)", {"size": 4}),
+        ("Q @ K.T / size**(1/2)", {"size": 4}),
+        ("Q @ K.T * size**-(1/2)", {"size": 4}),
+        ("Q @ K.T / d", {"d": 4}),
+        ("Q @ K.T / head_dim", {"head_dim": 4}),
         ("w + x", {}),
     ],
 )
@@ -153,7 +158,10 @@ def test_one_name_cannot_be_two_sizes():
         resolve_sizes(parse("softmax(Q @ K.T / sqrt(d)) @ V / sqrt(d)"), SHAPES)
 
 
-@pytest.mark.parametrize("text", ["Q * d", "sqrt(d) + Q @ K.T", "Q @ K.T / sqrt(d * k)", "Q @ d"])
+@pytest.mark.parametrize(
+    "text",
+    ["Q * d", "sqrt(d) + Q @ K.T", "Q @ K.T / sqrt(d * k)", "Q @ d", "alpha * (Q @ K.T)", "Q @ K.T / tau"],
+)
 def test_names_that_cannot_be_inferred(text):
     with pytest.raises(ShapeError, match="has no value"):
         resolve_sizes(parse(text), SHAPES)

@@ -263,13 +263,11 @@ SEEDS = [
     "sum(x, axis=-1, keepdims=True) + 1.5e-3 / pi",
 ]
 PIECES = [*"()[]{}.,:;=+-*/@%^<>!'\"\\ \n\0é٣", "**", "for", "in", "lambda", "1e9", ".T", "if", "range", "_"]
+EDIT = st.tuples(st.integers(0, 80), st.integers(0, 3), st.sampled_from(PIECES))
 
 
 @settings(max_examples=600, deadline=None, derandomize=True)
-@given(
-    st.sampled_from(SEEDS),
-    st.lists(st.tuples(st.integers(0, 80), st.integers(0, 3), st.sampled_from(PIECES))),
-)
+@given(st.sampled_from(SEEDS), st.lists(EDIT))
 def test_mutated_text_is_read_or_refused(text, edits):
     for position, removed, piece in edits:
         text = text[:position] + piece + text[position + removed :]
