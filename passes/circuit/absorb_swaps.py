@@ -1,8 +1,8 @@
-"""Absorb a SWAP into a CZ or CX on the same pair: the two together cost two CZ instead of four.
+"""Absorb a SWAP into a two-qubit gate on the same pair: a CZ and a SWAP cost two CZ together instead of four.
 
-`CZ . SWAP = iSWAP . (S^-1 x S^-1)`, and an iSWAP is two CZ. Single-qubit gates between the two do not
-matter: a SWAP moves past them by exchanging their wires. Each CZ or CX takes in at most one SWAP, the first
-that comes.
+`CZ . SWAP = iSWAP . (S^-1 x S^-1)`, and an iSWAP is two CZ; a rotation such as RZZ(t), symbolic or not, and a
+SWAP are three instead of five; an iSWAP and a SWAP are one. Single-qubit gates between the two do not matter:
+a SWAP moves past them by exchanging their wires. Each gate takes in at most one SWAP in a sweep.
 
 Source: mirror gates, MIRAGE (McKinney, Hatridge, Jones, arXiv:2308.03874).
 """
@@ -11,29 +11,67 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import numpy as np
 
 from qattn_compiler.circuit.edit import Rule, Step, expand
-from qattn_compiler.circuit.gates import BY_NAME, CZ, NUM_QUBITS, SWAP
+from qattn_compiler.circuit.gates import GATES, NUM_QUBITS, SWAP
 from qattn_compiler.circuit.table import Circuit
 from qattn_compiler.passes.circuit.base import CirqTransformer
 
-_CX = BY_NAME["cx"].code
-_ISWAP = (Step("iswap", (0, 1)), Step("sdg", (0,)), Step("sdg", (1,)))
-_RULES = (
-    Rule(()),
-    Rule(_ISWAP),  # CZ, then SWAP (in either order)
-    Rule((Step("h", (1,)), *_ISWAP, Step("h", (0,)))),  # CX, then SWAP
-    Rule((Step("h", (0,)), *_ISWAP, Step("h", (1,)))),  # SWAP, then CX
-)
-_DROP, _CZ_SWAP, _CX_SWAP, _SWAP_CX = range(4)
+
+def _on(qubit: int, *names: str) -> tuple[Step, ...]:
+    return tuple(Step(name, (qubit,)) for name in names)
+
+
+def _rz(qubit: int, factor: float) -> Step:
+    return Step("rz", (qubit,), (0.0, (factor,)))
+
+
+def _zz(factor: float) -> tuple[Step, ...]:
+    """RZZ(factor * t), then SWAP: the last CX of one meets the first of the other."""
+    return (Step("cx", (0, 1)), _rz(1, factor), Step("cx", (1, 0)), Step("cx", (0, 1)))
+
+
+_CZ: Final = (Step("iswap", (0, 1)), *_on(0, "sdg"), *_on(1, "sdg"))
+_CRZ: Final = (_rz(1, 0.5), *_zz(-0.5))
+_X_TO_Z: Final = (*_on(0, "h"), *_on(1, "h"))
+_Y_TO_Z: Final = (*_on(0, "sdg", "h"), *_on(1, "sdg", "h"))
+_Z_TO_Y: Final = (*_on(0, "h", "s"), *_on(1, "h", "s"))
+
+THEN_SWAP: Final[dict[str, Rule]] = {
+    "cz": Rule(_CZ),
+    "cx": Rule((*_on(1, "h"), *_CZ, *_on(0, "h"))),
+    "cy": Rule((*_on(1, "sdg", "h"), *_CZ, *_on(0, "h", "s"))),
+    "iswap": Rule((Step("cz", (0, 1)), *_on(0, "s"), *_on(1, "s"))),
+    "iswapdg": Rule((Step("cz", (0, 1)), *_on(0, "sdg"), *_on(1, "sdg"))),
+    "rzz": Rule(_zz(1.0)),
+    "rxx": Rule((*_X_TO_Z, *_zz(1.0), *_X_TO_Z)),
+    "ryy": Rule((*_Y_TO_Z, *_zz(1.0), *_Z_TO_Y)),
+    "crz": Rule(_CRZ),
+    "crx": Rule((*_on(1, "h"), *_CRZ, *_on(0, "h"))),
+    "cry": Rule((*_on(1, "sdg", "h"), *_CRZ, *_on(0, "h", "s"))),
+    "cphase": Rule((_rz(0, 0.5), _rz(1, 0.5), *_zz(-0.5)), (0.0, (0.25,))),
+}
+"""What a gate and the SWAP after it become; the SWAP before it is the same with the operands exchanged."""
+
+
+def _swap_first(rule: Rule) -> Rule:
+    """SWAP then G(0, 1) is G(1, 0) then SWAP."""
+    return Rule(tuple(replace(s, on=tuple(1 - q for q in s.on)) for s in rule.steps), rule.phase)
+
+
+_NAMES: Final = tuple(THEN_SWAP)
+_DROP: Final = 0
+_RULES: Final = (Rule(()), *THEN_SWAP.values(), *map(_swap_first, THEN_SWAP.values()))
+_THEN_SWAP: Final = np.array([1 + _NAMES.index(g.name) if g.name in THEN_SWAP else -1 for g in GATES])
+"""Gate code -> rule for the gate and a SWAP after it, or -1; len(_NAMES) further on: a SWAP before it."""
 
 
 @dataclass(frozen=True)
 class AbsorbSwaps(CirqTransformer):
-    """Absorb SWAPs into neighbouring CZ and CX (module docstring).
+    """Absorb SWAPs into neighbouring two-qubit gates (module docstring).
 
     Keeps: meaning and global phase exactly, rows with tags or other extras.
     """
@@ -41,7 +79,7 @@ class AbsorbSwaps(CirqTransformer):
     name: ClassVar[str] = "absorb-swaps"
 
     def run(self, circuit: Circuit, /) -> Circuit:
-        """The circuit with `iswap` in the place of absorbed pairs."""
+        """The circuit with the rules' gates in the place of absorbed pairs."""
         while (circuit.op == SWAP).any():
             after = _Sweep(circuit).result()
             if after is circuit:
@@ -92,12 +130,12 @@ class _Sweep:
             return False
         if self.circuit.extra[before] >= 0 or {a, b} != {int(w) for w in self._wires(before)}:
             return False
-        if op[row] == SWAP and op[before] in (CZ, _CX):
+        if op[row] == SWAP and _THEN_SWAP[op[before]] >= 0:
             self.program[row] = _DROP
-            self.program[before] = _CZ_SWAP if op[before] == CZ else _CX_SWAP
-        elif op[before] == SWAP and op[row] in (CZ, _CX):
+            self.program[before] = _THEN_SWAP[op[before]]
+        elif op[before] == SWAP and _THEN_SWAP[op[row]] >= 0:
             self.program[before] = _DROP
-            self.program[row] = _CZ_SWAP if op[row] == CZ else _SWAP_CX
+            self.program[row] = len(_NAMES) + _THEN_SWAP[op[row]]
         else:
             return False
         for wire, other in ((a, b), (b, a)):
