@@ -11,7 +11,8 @@ import argparse
 import json
 from pathlib import Path
 
-from safetensors.numpy import load_file, save_file
+import numpy as np
+from safetensors.numpy import load_file
 
 HEADS, NUM_HEADS, D_HEAD, TOKENS = (0, 3), 12, 32, (8, 16, 32)
 DATA = Path(__file__).resolve().parents[1] / "qattn_compiler" / "data"
@@ -27,6 +28,20 @@ def example(source: Path) -> dict:
     return arrays | {f"layer0.tokens{n}": hidden[f"layer0.tokens{n}"] for n in TOKENS}
 
 
+def safetensors_bytes(arrays: dict, metadata: dict[str, str]) -> bytes:
+    """The format written by hand: the library shuffles the metadata."""
+    header, at, parts = {"__metadata__": metadata}, 0, []
+    for key in sorted(arrays):
+        part = np.ascontiguousarray(arrays[key], dtype="<f4").tobytes()
+        shape, offsets = list(arrays[key].shape), [at, at + len(part)]
+        header[key] = {"dtype": "F32", "shape": shape, "data_offsets": offsets}
+        parts.append(part)
+        at += len(part)
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + b"".join(parts)
+
+
 def main() -> None:
     """Write the two files."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -34,7 +49,8 @@ def main() -> None:
     parser.add_argument("--to", type=Path, default=DATA)
     arguments = parser.parse_args()
     metadata = {"heads": ",".join(map(str, HEADS)), "num_attention_heads": str(NUM_HEADS)}
-    save_file(example(arguments.source), arguments.to / "minilm.safetensors", metadata)
+    data = safetensors_bytes(example(arguments.source), metadata)
+    (arguments.to / "minilm.safetensors").write_bytes(data)
     words = json.loads((arguments.source / "tokens.json").read_text(encoding="utf-8"))
     kept = {str(n): words[str(n)] for n in TOKENS}
     (arguments.to / "minilm-tokens.json").write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")

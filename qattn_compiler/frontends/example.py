@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from difflib import get_close_matches
 from importlib import resources
-from pathlib import Path
+from importlib.resources.abc import Traversable
 
 from qattn_compiler.errors import OptionError
 from qattn_compiler.frontends.from_huggingface import read_heads
@@ -66,8 +66,8 @@ def example_tokens(name: str = "minilm", tokens: int | None = None) -> tuple[str
         return tuple(json.loads(path.read_text(encoding="utf-8"))[str(tokens)])
 
 
-def _data(name: str) -> Path:
-    return resources.files("qattn_compiler.data") / name  # type: ignore[return-value]
+def _data(name: str) -> Traversable:
+    return resources.files("qattn_compiler.data") / name
 
 
 def _check_example(name: str) -> None:
@@ -83,5 +83,6 @@ def _choose(option: str, value: int | None, choices: tuple[int, ...], name: str)
     if value is None:
         return choices[0]
     if isinstance(value, bool) or value not in choices:
-        raise OptionError(f"{option} of the example {name} is {value!r}; it may be {', '.join(map(str, choices))}")
+        listed = ", ".join(map(str, choices))
+        raise OptionError(f"{option} of the example {name} is {value!r}; it may be {listed}")
     return int(value)

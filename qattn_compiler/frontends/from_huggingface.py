@@ -1,7 +1,7 @@
 """Hugging Face BERT-style models -> Q, K, V of attention heads.
 
-PyTorch's linear layer is `y = x @ W.T + b`, and head h owns rows h * d_head to (h + 1) * d_head of W and b. A file
-may hold some heads of a layer only; its metadata then says which: `heads: "0,3"`.
+PyTorch's linear layer is `y = x @ W.T + b`, and head h owns rows h * d_head to (h + 1) * d_head of W and b. A
+file may hold some heads of a layer only; its metadata then says which: `heads: "0,3"`.
 """
 
 from __future__ import annotations
@@ -128,15 +128,17 @@ def _find_layer(file: ArrayFile, layer: int | None) -> tuple[str, int, list[str]
             "no key has the form encoder.layer.<n>.attention.self.query.weight; "
             f"the file holds {some(file.arrays)}",
             place=str(file.path),
-            hint="BERT-style models are read; for a file that holds Q, K and V themselves leave out layer, head "
-            "and hidden",
+            hint="BERT-style models are read; for a file that holds Q, K and V themselves leave out layer, "
+            "head and hidden",
         )
     layers = sorted({int(found["layer"]) for found in matches})
     notes = []
     if layer is None:
         if len(layers) > 1:
             raise WeightError(
-                f"which layer? the file has {_listed(layers)}", place=str(file.path), hint="give layer (--layer)"
+                f"which layer? the file has {_listed(layers)}",
+                place=str(file.path),
+                hint="give layer (--layer)",
             )
         layer = layers[0]
         notes.append(f"layer {layer}: the only one in {file.path.name}")
@@ -211,9 +213,7 @@ class _Layout:
     heads: tuple[int, ...]
 
 
-def _layout(
-    file: ArrayFile, key: str, weight: Floats, num_heads: int | None, notes: list[str]
-) -> _Layout:
+def _layout(file: ArrayFile, key: str, weight: Floats, num_heads: int | None, notes: list[str]) -> _Layout:
     """Shares out the rows of the weight.
 
     Raises:
@@ -282,7 +282,7 @@ def _heads_of_config(path: Path, hidden_size: int) -> int:
         )
     if config.get("hidden_size", hidden_size) != hidden_size:
         raise WeightError(
-            f"hidden_size is {show(repr(config['hidden_size']))}, but the weights take {hidden_size} numbers: "
+            f"hidden_size is {show(repr(config['hidden_size']))}, the weights take {hidden_size} numbers: "
             "this is another model's configuration",
             place=str(path),
             hint="give num_heads (--num-heads)",
@@ -309,9 +309,7 @@ def _rows(file: ArrayFile, model: _Layout, head: int | None) -> slice:
     if head is None:
         return slice(None)
     if head not in model.heads:
-        raise WeightError(
-            f"there is no head {head}; there are {_listed(model.heads)}", place=str(file.path)
-        )
+        raise WeightError(f"there is no head {head}; there are {_listed(model.heads)}", place=str(file.path))
     at = model.heads.index(head) * model.d_head
     return slice(at, at + model.d_head)
 

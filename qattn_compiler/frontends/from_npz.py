@@ -1,7 +1,7 @@
 """`.npz` files: a zip of `.npy` members.
 
-Sizes are compared with the limit before anything is unpacked, each member's own header with the unpacked size that
-the zip declares, and pickled objects are refused by their header: they could run code.
+Sizes are compared with the limit before anything is unpacked, each member's own header with the unpacked size
+that the zip declares, and pickled objects are refused by their header: they could run code.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ from __future__ import annotations
 import struct
 import zipfile
 import zlib
+from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any
 
 import numpy as np
 from numpy.lib import format as npy
@@ -112,7 +113,8 @@ def _header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
     return shape, dtype
 
 
-class _Reader(NamedTuple):
+@dataclass(frozen=True)
+class _Reader:
     """Unpacks one array."""
 
     path: Path

@@ -1,13 +1,14 @@
 """`.safetensors` files: 8 bytes of length, a JSON header, the arrays' bytes.
 
-The header is a stranger's word. Everything it says is checked against the size of the file before a byte of an
-array is read, so a lying header costs no memory. The rules are those of the format's own library (the tests
-compare with it); reading the bytes ourselves gives bfloat16 and a message with the key in it.
+The header is a stranger's word. Everything it says is checked against the size of the file before a byte of
+an array is read, so a lying header costs no memory. The rules are those of the format's own library (the
+tests compare with it); reading the bytes ourselves gives bfloat16 and a message with the key in it.
 """
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -164,7 +165,8 @@ def _check_layout(path: Path, spans: list[_Span], available: int) -> None:
         raise WeightError(f"{available - at} bytes at the end belong to no array", place=str(path))
 
 
-class _Reader(NamedTuple):
+@dataclass(frozen=True)
+class _Reader:
     """Reads one array."""
 
     path: Path

@@ -1,7 +1,7 @@
 """Weights: files or arrays of a user -> named float64 arrays that are checked.
 
-A file is opened as an `ArrayFile`, which knows what it holds and reads an array only when it is asked for, after
-everything that the file says about it was checked. Nothing here runs code from a file.
+A file is opened as an `ArrayFile`, which knows what it holds and reads an array only when it is asked for,
+after everything that the file says about it was checked. Nothing here runs code from a file.
 """
 
 from __future__ import annotations
@@ -110,9 +110,7 @@ class Weights(Mapping[str, Floats]):
         return f"<Weights {inside or 'none'}; {self.origin}>"
 
 
-def check_weights(
-    arrays: Mapping[str, Any], *, notes: Sequence[str] = (), origin: str = "arrays"
-) -> Weights:
+def check_weights(arrays: Mapping[str, Any], *, notes: Sequence[str] = (), origin: str = "arrays") -> Weights:
     """Arrays, nested lists or numbers as `Weights`. Booleans (masks) become 0 and 1.
 
     Args:
@@ -120,8 +118,8 @@ def check_weights(
         notes: put before the notes about conversions.
 
     Raises:
-        WeightError: a name is no identifier; an array is ragged, empty, complex, no numbers, not finite or too
-            large. All mistakes at once.
+        WeightError: a name is no identifier; an array is ragged, empty, complex, no numbers, not finite or
+            too large. All mistakes at once.
     """
     if isinstance(arrays, Weights):
         return arrays
@@ -159,8 +157,8 @@ def load_weights(
 ) -> Weights:
     """Weights from a .safetensors or .npz file.
 
-    Without `layer`, `head`, `hidden`, `hidden_key` and `num_heads` the file holds arrays under the names of the
-    expression. With any of them it is a Hugging Face BERT-style model, see `from_huggingface.read_heads`.
+    Without `layer`, `head`, `hidden`, `hidden_key` and `num_heads` the file holds arrays under the names of
+    the expression. With any of them it is a Hugging Face BERT-style model, see `from_huggingface.read_heads`.
 
     Args:
         names: which arrays to take, or name in the expression -> name in the file. Default: all.
@@ -171,7 +169,8 @@ def load_weights(
         num_heads: heads of the whole layer. Default: as `config.json` beside the file says.
 
     Raises:
-        WeightError: the file or an array in it is missing, damaged, too large, not finite or of the wrong kind.
+        WeightError: the file or an array in it is missing, damaged, too large, not finite or of the wrong
+            kind.
         OptionError: an option has a value that means nothing.
     """
     file = open_arrays(path)
