@@ -168,7 +168,7 @@ class Job:
 
     def terms(self, values: Mapping[str, Floats]) -> Terms:
         """The chosen outputs as weighted sums."""
-        return weighted_sums(self.simplified, values).at(self.positions)
+        return weighted_sums(self.simplified, values, root=self.expr).at(self.positions)
 
     def batches(self, values: Mapping[str, Floats]) -> list[Batch]:
         """The chosen outputs in the encoding."""
@@ -252,7 +252,7 @@ def choose(job: Job, rows: Choice, components: Choice) -> None:
     Raises:
         OptionError: an index is outside the output, or the output has no such axis.
     """
-    form = weighted_sums(job.simplified, job.values)
+    form = weighted_sums(job.simplified, job.values, root=job.expr)
     job.shape = form.shape
     axes: list[NDArray[np.int64]] = [np.arange(size) for size in form.shape]
     row_axis, column_axis = (-2, -1) if len(axes) >= 2 else (-1, None)

@@ -39,7 +39,7 @@ def head(tmp_path: Path) -> Path:
 def assert_refused(tmp_path: Path, *arguments: object, says: str | tuple[str, ...]) -> str:
     """Exit code 2, a message with these words, no traceback, no output folder."""
     out = tmp_path / "refused"
-    code, _, stderr = run("compile", *arguments, "-o", out)
+    code, _, stderr = run("compile", "-o", out, *arguments)
     assert code == 2, stderr
     for word in (says,) if isinstance(says, str) else says:
         assert word in stderr
@@ -159,7 +159,7 @@ HOSTILE = {
     "attribute": "Q.__class__",
     "lambda": "(lambda: 0)()",
     "nesting": "(" * 200 + "Q" + ")" * 200,
-    "huge power": "Q * 9**9**9",
+    "huge power": "Q @ K.T ** 9**9**9 @",
     "brackets": "[" * 1_000_000,
     "minus signs": "-" * 50_000 + "Q",
     "null byte": "Q \x00 @ V",
@@ -176,6 +176,11 @@ HOSTILE = {
 def test_hostile_text(tmp_path, head, text):
     message = assert_refused(tmp_path, "--weights", head, "--", text, says="parse error")
     assert len(message) < 5000
+
+
+def test_a_huge_power_is_not_computed(tmp_path, head):
+    assert_refused(tmp_path, "Q @ (K.T * 9**9**9)", "--weights", head, says=("weight error", "387420489"))
+    assert_refused(tmp_path, f"Q @ (K.T * {'9' * 5000})", "--weights", head, says="error")
 
 
 def test_an_unknown_function_names_the_nearest(tmp_path, head):

@@ -62,18 +62,19 @@ class Form:
         return Terms(self.weights[place], self.values[place], self.offset[place])
 
 
-def weighted_sums(expr: Expr, values: Values) -> Form:
+def weighted_sums(expr: Expr, values: Values, *, root: Expr | None = None) -> Form:
     """The expression's outputs as weighted sums.
 
     Args:
         expr: the expression.
         values: an array for each of its names.
+        root: the expression as it was parsed, whose text errors point into.
 
     Raises:
         LoweringError: it is no weighted sum; the message names the node and says what is.
         WeightError, ShapeError: as `evaluate`.
     """
-    return _Reader(expr, values).form(expr)
+    return _Reader(expr if root is None else root, values).form(expr)
 
 
 _SUMS = ("matmul", "sum_over", "sum")
