@@ -1,7 +1,7 @@
 """How fast attention heads compile and verify: circuits per second and the share of each stage.
 
     python benchmarks/compile_heads.py                                  # the embedded example
-    python benchmarks/compile_heads.py --model model.safetensors --hidden hidden_states.safetensors --tokens 8 16 32
+    python benchmarks/compile_heads.py --model model.safetensors --hidden hidden_states.safetensors
 
 The first line warms the kernels and is not counted. Figures are of one process; compare ratios, not seconds.
 """
@@ -66,7 +66,9 @@ def main() -> None:
             f"{label:<28}{count:>9}{seconds:>9.2f}{count / seconds:>8.0f}"
             f"{totals['gates_2q_max']:>5}{totals['depth_max']:>7}{error:>10.1e}"
         )
-    print(f"{circuits} circuits in {total:.1f} s: {circuits / total:.0f} circuits/s; largest error {worst:.1e}")
+    print(
+        f"{circuits} circuits in {total:.1f} s: {circuits / total:.0f} circuits/s; largest error {worst:.1e}"
+    )
     print(", ".join(f"{name} {seconds / sum(stages.values()):.0%}" for name, seconds in stages.most_common()))
 
 

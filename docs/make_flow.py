@@ -10,7 +10,12 @@ STAGES = (
     ("symbolic IR", "shapes, sizes,\nfolded and shared", "#e6f4ea", "expr/  passes/symbolic/"),
     ("blocks", "state preparation,\nmultiplexors, read-out", "#fef7e0", "lower/  blocks/"),
     ("circuit in columns", "one structure a shape,\nsymbolic angles", "#fce8e6", "synth/  circuit/"),
-    ("on the chip", "placed, routed, native,\nall numbers bound at once", "#f3e8fd", "passes/circuit/  targets/"),
+    (
+        "on the chip",
+        "placed, routed, native,\nall numbers bound at once",
+        "#f3e8fd",
+        "passes/circuit/  targets/",
+    ),
     ("circuits + proof", "cirq.Circuit, decoding,\nreport", "#e0f2f1", "compiled  report/"),
 )
 WIDTH, HEIGHT, GAP = 186, 96, 24

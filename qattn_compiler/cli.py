@@ -123,7 +123,8 @@ def _source(
     """The expression and its weights."""
     if (weights is None) == (example is None):
         raise OptionError("give the weights: either --weights FILE or --example minilm")
-    if example is not None:
+    if weights is None:
+        assert example is not None
         from qattn_compiler.frontends.example import load_example
 
         extra = {"head": head, "tokens": tokens}

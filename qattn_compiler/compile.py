@@ -93,6 +93,8 @@ def compile(  # noqa: A001 - the field's own word
     choose(job, rows, components)
     batches = job.batches(job.values)
     clock.lap("lower")
+    warm_kernels(progress)
+    clock.lap("kernels")
     units = compile_units(batches, machine, optimization_level, seed, bound=not job.free, progress=progress)
     clock.lap("compile")
     story = tell(job, clock, optimization_level, seed, error)
@@ -291,7 +293,6 @@ def compile_units(
     batches: list[Batch], target: Target, level: int, seed: int, *, bound: bool, progress: Progress
 ) -> tuple[Unit, ...]:
     """One unit for each structure."""
-    warn_of_kernels(progress)
     units = []
     progress("compile", 0, len(batches))
     for number, batch in enumerate(batches):
@@ -300,8 +301,8 @@ def compile_units(
     return tuple(units)
 
 
-def warn_of_kernels(progress: Progress) -> None:
-    """Say so if machine code has to be made first (once for each installation)."""
+def warm_kernels(progress: Progress) -> None:
+    """Make the machine code of the kernels if this installation has none yet, and say so."""
     from qattn_compiler import kernel_cache
 
     if kernel_cache.is_cold():

@@ -72,7 +72,7 @@ def prove(compiled: Compiled, reference: NDArray[np.float64] | None, progress: P
 
 @contextmanager
 def _no_garbage_collection() -> Iterator[None]:
-    """Making a thousand circuits makes a million objects and no cycles: the collector would only walk them."""
+    """Making a thousand circuits makes a million objects and no cycles: collecting would only walk them."""
     was_on = gc.isenabled()
     gc.disable()
     try:

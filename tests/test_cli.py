@@ -1,4 +1,5 @@
-"""The command line: what a user types, hostile input included. Every error: typed, placed, code 2, no traceback."""
+"""The command line: what a user types, hostile input included. Every error: typed, placed, code 2, no
+traceback."""
 
 from __future__ import annotations
 
@@ -134,7 +135,8 @@ def test_transpile_qasm_to_json(tmp_path):
 
     source, out = tmp_path / "in.qasm", tmp_path / "out.json"
     source.write_text(
-        'OPENQASM 2.0;\ninclude "qelib1.inc";\nqreg q[3];\nh q[0];\ncx q[0],q[1];\ncx q[0],q[2];\nccx q[0],q[1],q[2];\n'
+        'OPENQASM 2.0;\ninclude "qelib1.inc";\nqreg q[3];\n'
+        "h q[0];\ncx q[0],q[1];\ncx q[0],q[2];\nccx q[0],q[1],q[2];\n"
     )
     code, stdout, _ = run("transpile", source, "-O3", "-o", out, "--json")
     assert code == 0
@@ -265,9 +267,13 @@ def test_files_that_are_not_there_or_of_another_kind(tmp_path):
 
 
 def test_unknown_names(tmp_path, head):
-    said = assert_refused(tmp_path, EXPRESSION, "--weights", head, "--target", "google.wilow", says="target error")
+    said = assert_refused(
+        tmp_path, EXPRESSION, "--weights", head, "--target", "google.wilow", says="target error"
+    )
     assert "google.willow" in said
-    assert_refused(tmp_path, EXPRESSION, "--weights", head, "--encoding", "phase", says=("amplitude", "angle"))
+    assert_refused(
+        tmp_path, EXPRESSION, "--weights", head, "--encoding", "phase", says=("amplitude", "angle")
+    )
     assert_refused(tmp_path, "--example", "maxilm", says=("option error", "minilm"))
     assert_refused(tmp_path, EXPRESSION, "--weights", head, "-O", 7, says="optimization level")
 

@@ -1,4 +1,5 @@
-"""The rules of the house, checked over the sources: layers, packaging, doctests, the README's code, no eval."""
+"""The rules of the house, checked over the sources: layers, packaging, doctests, code of the pages, no
+eval."""
 
 from __future__ import annotations
 
@@ -31,7 +32,7 @@ LAYERS = (
     *("lower models", "pipeline", "verify", "report", "interop", "passes", "targets", "unit", "compiled"),
     *("describe", "proof", "kernel_cache", "compile transpile", "cli", "__main__"),
 )
-"""A file imports from its own name and from names to the left; names of one string know nothing of each other."""
+"""A file imports from its own name and from names to the left; names of one string are strangers."""
 
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names.split()}
 EXEMPT = {"", "data"}
@@ -144,7 +145,10 @@ def test_foreign_libraries_stay_at_home(path):
 
 def test_the_layer_check_sees_what_it_should():
     path = ROOT / "passes" / "circuit" / "x.py"
-    text = "import qattn_compiler.cli\nfrom qattn_compiler import compile\nfrom ..symbolic import share\nfrom . import y"
+    text = (
+        "import qattn_compiler.cli\nfrom qattn_compiler import compile\n"
+        "from ..symbolic import share\nfrom . import y"
+    )
     found = [module for node in ast.parse(text).body for module in imported(node, path)]
     assert found == [
         "qattn_compiler.cli",

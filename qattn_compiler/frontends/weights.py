@@ -195,13 +195,11 @@ def _read_named(file: ArrayFile, names: Sequence[str] | Mapping[str, str] | None
     entries = 0
     for name, key in wanted.items():
         try:
-            check_name(name, file.place(key))
             entries += prod(file.arrays[key].shape)
             check_size(entries, file.place(key))
             arrays[name] = file.get(key)
             notes += conversion_notes(name, file.arrays[key].dtype, arrays[name])
         except WeightError as error:
-            error.hint = error.hint or _hint_of_model(file, key)
             errors.append(error)
     raise_all(errors)
     return Weights(arrays, tuple(notes), str(file.path))
@@ -221,15 +219,22 @@ def _wanted(file: ArrayFile, names: Sequence[str] | Mapping[str, str] | None) ->
         raise WeightError(
             f"there is no array {some(missing)}; there are {some(file.arrays)}", place=str(file.path)
         )
+    bad = [name for name in wanted if not is_name(name)]
+    if bad:  # one error, not one for each array of a model
+        raise WeightError(
+            f"{some(bad)} cannot be {'names' if len(bad) > 1 else 'a name'} in an expression",
+            place=str(file.path),
+            hint=_hint_of_names(
+                wanted[bad[0]], is_model=any(".attention.self." in key for key in file.arrays)
+            ),
+        )
     return wanted
 
 
-def _hint_of_model(file: ArrayFile, key: str) -> str | None:
-    if ".attention.self." in key:
+def _hint_of_names(key: str, is_model: bool) -> str:
+    if is_model:
         return "this is a BERT-style model: give layer, head and hidden (--layer, --head, --hidden)"
-    if "." in key or "/" in key:
-        return f"take it under another name: load_weights(..., names={{'Q': {show(key)!r}}})"
-    return None
+    return f"take it under another name: load_weights(..., names={{'Q': {show(key)!r}}})"
 
 
 # -- opening a file
@@ -364,7 +369,12 @@ def check_size(entries: int, place: str) -> None:
         )
 
 
-def check_name(name: Any, place: str | None = None) -> None:
+def is_name(name: Any) -> bool:
+    """Whether an expression can call an array so."""
+    return isinstance(name, str) and name.isidentifier() and not keyword.iskeyword(name)
+
+
+def check_name(name: Any) -> None:
     """Raise unless an expression can call an array so.
 
     Raises:
@@ -372,8 +382,8 @@ def check_name(name: Any, place: str | None = None) -> None:
     """
     if not isinstance(name, str):
         raise WeightError(f"names of weights are str, not {type(name).__name__} ({show(repr(name))})")
-    if not name.isidentifier() or keyword.iskeyword(name):
-        raise WeightError(f"{show(name)!r} cannot be a name in an expression", place=place)
+    if not is_name(name):
+        raise WeightError(f"{show(name)!r} cannot be a name in an expression")
 
 
 def check_whole(option: str, value: Any, least: int = 0) -> int:

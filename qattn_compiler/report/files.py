@@ -89,8 +89,12 @@ def check_writable(path: str | PathLike[str], *, overwrite: bool = True) -> None
     with _reporting(target):
         base = next(parent for parent in target.parents if _there(parent))
         probe = _sibling(base / "x", "part")
-        probe.mkdir()
-        probe.rmdir()
+        try:
+            (probe / target.relative_to(base)).mkdir(
+                parents=True
+            )  # a name may be one that no folder can have
+        finally:
+            shutil.rmtree(probe, ignore_errors=True)
 
 
 # -- what may be replaced
@@ -179,10 +183,13 @@ def _swap(temporary: Path, target: Path) -> None:
         if _there(target):
             os.rename(target, aside)
         os.replace(temporary, target)
-    except BaseException:
+    finally:  # an interrupt may come after the renaming, too
         if _there(aside) and not _there(target):
             os.rename(aside, target)
-        raise
+        _remove(aside)
+
+
+def _remove(aside: Path) -> None:
     try:
         shutil.rmtree(aside, ignore_errors=True)
     except BaseException:  # interrupted: the user wants to leave, but not half of a folder
@@ -239,7 +246,12 @@ def _place(path: str | PathLike[str]) -> Path:
 
 
 def _there(path: Path) -> bool:
-    return os.path.lexists(path)
+    """Whether anything is there; an OSError if nothing ever could be (a name too long, a file for a folder)."""
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _sibling(target: Path, ending: str) -> Path:
