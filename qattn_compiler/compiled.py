@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
@@ -71,37 +71,6 @@ class Readout:
     postselect: Mapping[Any, int] = field(default_factory=lambda: MappingProxyType({}))
 
 
-class Circuits(Sequence[Any]):
-    """A tuple of `cirq.Circuit` that makes each when it is first asked for."""
-
-    def __init__(self, size: int, make: Callable[[int], Any]) -> None:
-        self._made: list[Any] = [None] * size
-        self._make = make
-
-    def __len__(self) -> int:
-        return len(self._made)
-
-    def __getitem__(self, index: Any) -> Any:
-        if isinstance(index, slice):
-            return tuple(self[i] for i in range(*index.indices(len(self))))
-        position = range(len(self))[index]
-        if self._made[position] is None:
-            self._made[position] = self._make(position)
-        return self._made[position]
-
-    def __iter__(self) -> Iterator[Any]:
-        return (self[i] for i in range(len(self)))
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, (tuple, Circuits)) and tuple(self) == tuple(other)
-
-    def __hash__(self) -> int:
-        return id(self)
-
-    def __repr__(self) -> str:
-        return f"<{len(self)} circuits>"
-
-
 @dataclass(frozen=True, eq=False)
 class Compiled:
     """The result of `compile`.
@@ -128,7 +97,7 @@ class Compiled:
 
     def __repr__(self) -> str:
         passed = {None: "not verified", True: "verified", False: "WRONG"}[self.verification.passed]
-        sizes = f"{len(self.circuits)} circuits, {len(self.positions)} numbers"
+        sizes = f"{len(self._places)} circuits, {len(self.positions)} numbers"
         return f"<Compiled for {self.target.name}: {sizes}, {passed}>"
 
     @property
@@ -149,18 +118,15 @@ class Compiled:
         return [(self.units[u], m) for _, u, m in sorted(first)]
 
     @cached_property
-    def circuits(self) -> Sequence[Any]:
+    def circuits(self) -> tuple[Any, ...]:
         """`cirq.Circuit`s on the target's own qubits, in native gates, measurement included.
 
         While tensors are free: one circuit a structure, with symbols.
         """
-        places = self._places
-
-        def make(index: int) -> Any:
-            unit, member = places[index]
-            return unit.cirq_circuit(member) if unit.fused is not None else unit.cirq_template()
-
-        return Circuits(len(places), make)
+        return tuple(
+            unit.cirq_template() if unit.fused is None else unit.cirq_circuit(member)
+            for unit, member in self._places
+        )
 
     @cached_property
     def readouts(self) -> tuple[Readout, ...]:
@@ -239,7 +205,7 @@ class Compiled:
 
     def decoding(self) -> dict[str, Any]:
         """The read-outs as plain data, with the rule that decodes them."""
-        total = len(self.circuits)
+        total = len(self._places)
         entries = []
         for readout in self.readouts:
             entries.append(
@@ -295,7 +261,7 @@ class Compiled:
                 raise TargetError(f"there is no noisy virtual machine of {sampler}")
             sampler = target.noisy_sampler()
         sampler = cirq_results.check_sampler(sampler)
-        means = cirq_results.parity_means(list(self.circuits), sampler, shots, progress)
+        means = cirq_results.parity_means(self.circuits, sampler, shots, progress)
         by_unit = [np.zeros(unit.batch.circuits) for unit in self.units]
         index = {id(unit): u for u, unit in enumerate(self.units)}
         for mean, (unit, member) in zip(means, self._places, strict=True):

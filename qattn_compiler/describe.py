@@ -57,7 +57,7 @@ def describe(compiled: Compiled, story: Story) -> Report:
         "output": {"shape": compiled.shape, "compiled": [axis.tolist() for axis in compiled.chosen]},
         "totals": {
             "outputs": len(compiled.positions),
-            "circuits": len(compiled.circuits),
+            "circuits": sum(_circuits(u) for u in units),
             "gates_2q": sum(u.metrics().gates_2q * _circuits(u) for u in units),
             "gates_2q_max": max((u.metrics().gates_2q for u in units), default=0),
             "depth_max": max((u.metrics().depth for u in units), default=0),

@@ -234,6 +234,13 @@ def test_the_package_imports_nothing_heavy():
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.skipif("QATTN_EXPECT_INSTALLED" not in os.environ, reason="said by .ci/run")
+def test_the_installed_package_is_tested():
+    for name in FOLDERS.values():
+        place = Path(importlib.import_module(name).__file__).resolve()
+        assert place.is_relative_to(Path(sys.prefix).resolve()), f"{name} is taken from {place}"
+
+
 def test_public_names_are_there():
     import qattn_compiler
 

@@ -157,25 +157,28 @@ def load_weights(
 ) -> Weights:
     """Weights from a .safetensors or .npz file.
 
-    Without `layer`, `head`, `hidden`, `hidden_key` and `num_heads` the file holds arrays under the names of
-    the expression. With any of them it is a Hugging Face BERT-style model, see `from_huggingface.read_heads`.
+    Without `layer` the file holds arrays under the names of the expression. With it the file is a Hugging
+    Face BERT-style model, and the result is Q, K, V (tokens, d_head) and d, see `from_huggingface.read_heads`.
 
     Args:
         names: which arrays to take, or name in the expression -> name in the file. Default: all.
-        layer: layer of the model. May be left out if the file has one layer.
+        layer: layer of the model, from 0.
         head: head of the layer. Default, or "all": Q, K, V of all heads, (heads, tokens, d_head).
         hidden: what enters the layer: an array (tokens, hidden_size) or a path to a file that holds it.
         hidden_key: which array of the hidden states' file.
-        num_heads: heads of the whole layer. Default: as `config.json` beside the file says.
+        num_heads: heads of the whole layer. Default: as `config.json` beside the file says, or the file's own
+            metadata.
 
     Raises:
         WeightError: the file or an array in it is missing, damaged, too large, not finite or of the wrong
-            kind.
+            kind; there is no such layer or head; `layer` is given without `hidden`, or another of these
+            options without `layer`.
         OptionError: an option has a value that means nothing.
     """
     file = open_arrays(path)
-    options = {"layer": layer, "head": head, "hidden_key": hidden_key, "num_heads": num_heads}
-    if hidden is None and all(value is None for value in options.values()):
+    if layer is None:
+        options = {"head": head, "hidden": hidden, "hidden_key": hidden_key, "num_heads": num_heads}
+        _refuse_without_layer(file, [name for name, value in options.items() if value is not None])
         return _read_named(file, names)
     if names is not None:
         raise OptionError(
@@ -184,6 +187,16 @@ def load_weights(
     from qattn_compiler.frontends.from_huggingface import read_heads
 
     return read_heads(file, layer, head, hidden, hidden_key, num_heads)
+
+
+def _refuse_without_layer(file: ArrayFile, given: Sequence[str]) -> None:
+    if given:
+        raise WeightError(
+            f"{', '.join(given)} {'is' if len(given) == 1 else 'are'} given, but no layer",
+            place=str(file.path),
+            hint="give layer (--layer) for a BERT-style model; for a file that holds Q, K and V themselves "
+            f"leave out {', '.join(given)}",
+        )
 
 
 def _read_named(file: ArrayFile, names: Sequence[str] | Mapping[str, str] | None) -> Weights:
@@ -286,12 +299,20 @@ def _regular_file(path: str | PathLike[str], suffixes: tuple[str, ...]) -> Path:
     except (OSError, ValueError) as error:
         raise WeightError(f"the file cannot be read: {error}", place=show(str(path))) from None
     if stat.S_ISDIR(mode):
-        inside = sorted(p.name for p in found.iterdir() if p.suffix.lower() in suffixes)
+        inside = _names_inside(found, suffixes)
         hint = f"it holds {some(inside)}" if inside else None
         raise WeightError("this is a folder; a file was expected", place=str(found), hint=hint)
     if not stat.S_ISREG(mode):
         raise WeightError("this is no ordinary file", place=str(found))
     return found
+
+
+def _names_inside(folder: Path, suffixes: tuple[str, ...]) -> list[str]:
+    """Files in the folder that could be meant; none if one may not look into it."""
+    try:
+        return sorted(path.name for path in folder.iterdir() if path.suffix.lower() in suffixes)
+    except OSError:
+        return []
 
 
 def _exists(path: Path, suffix: str) -> bool:
@@ -323,19 +344,28 @@ def real_floats(raw: NDArray[Any], name: str, place: str | None = None) -> Float
     Raises:
         WeightError: complex, no numbers, empty or not finite.
     """
-    if raw.dtype.kind == "c":
-        raise WeightError(f"{name} is complex; real numbers were expected", place=place)
-    if raw.dtype.kind not in "biuf":
-        kind = "Python objects" if raw.dtype.hasobject else str(raw.dtype)
-        raise WeightError(f"{name} holds {kind}; real numbers were expected", place=place)
+    check_kind(raw.dtype, name, place)
     if raw.size == 0:
-        raise WeightError(f"{name} is empty: its shape is {raw.shape}", place=place)
+        raise WeightError(f"{show(name)} is empty: its shape is {raw.shape}", place=place)
     check_size(raw.size, place or name)
     with np.errstate(over="ignore"):  # of a wider float: found below
         floats = np.array(raw, dtype=np.float64, order="C", copy=True, subok=False)
     check_finite(floats, name, place)
     floats.setflags(write=False)
     return floats
+
+
+def check_kind(dtype: np.dtype[Any], name: str, place: str | None = None) -> None:
+    """Raise unless arrays of the type hold real numbers or truth values.
+
+    Raises:
+        WeightError: complex, or no numbers.
+    """
+    if dtype.kind == "c":
+        raise WeightError(f"{show(name)} is complex; real numbers were expected", place=place)
+    if dtype.kind not in "biuf":
+        kind = "Python objects" if dtype.hasobject else show(str(dtype))
+        raise WeightError(f"{show(name)} holds {kind}; real numbers were expected", place=place)
 
 
 def check_finite(array: Floats, name: str, place: str | None = None) -> None:
@@ -352,7 +382,7 @@ def check_finite(array: Floats, name: str, place: str | None = None) -> None:
     count = int(array.size - np.count_nonzero(finite))
     entries = "1 entry is" if count == 1 else f"{count} entries are"
     raise WeightError(
-        f"{entries} not finite in {name}; the first is {show(name)}{index} = {array[first]}", place=place
+        f"{entries} not finite in {show(name)}; the first is {show(name)}{index} = {array[first]}", place=place
     )
 
 

@@ -63,10 +63,10 @@ def write_file(path: str | PathLike[str], data: bytes | str) -> None:
     """
     target = _place(path)
     content = _bytes(target, data)
-    if _there(target) and not target.is_file():
-        what = "a folder" if target.is_dir() else "no ordinary file"
-        raise OutputError(f"{target} cannot be written: {what} is there")
     with _reporting(target):
+        if _there(target) and not target.is_file():
+            what = "a folder" if target.is_dir() else "no ordinary file"
+            raise OutputError(f"{target} cannot be written: {what} is there")
         temporary = _sibling(target, "part")
         try:
             _write_new(temporary, content)
@@ -246,7 +246,7 @@ def _place(path: str | PathLike[str]) -> Path:
 
 
 def _there(path: Path) -> bool:
-    """Whether anything is there; an OSError if nothing ever could be (a name too long, a file for a folder)."""
+    """Whether anything is there; OSError if nothing ever could be (name too long, a file above it)."""
     try:
         path.lstat()
     except FileNotFoundError:
