@@ -18,7 +18,7 @@ from qattn_compiler.errors import LoweringError, OptionError, ShapeError
 from qattn_compiler.expr.evaluate import whole_numbers
 from qattn_compiler.expr.node import Expr
 from qattn_compiler.expr.shapes import resolve_sizes
-from qattn_compiler.frontends import to_expr
+from qattn_compiler.frontends import read
 from qattn_compiler.frontends.weights import Weights, check_weights, load_weights
 from qattn_compiler.lower import amplitude, angle
 from qattn_compiler.lower.batch import Batch, Terms
@@ -60,7 +60,8 @@ def compile(  # noqa: A001 - the field's own word
     """Compile an attention expression with its weights to verified circuits for a machine.
 
     Args:
-        source: text such as "softmax(Q @ K.T / sqrt(d)) @ V", a sympy expression, or an `Expr`.
+        source: text such as "softmax(Q @ K.T / sqrt(d)) @ V", a sympy expression, an `Expr`, or a pair of
+            arrays (weights, values) for their product.
         weights: name -> array, or a path to a .safetensors or .npz file with the expression's names.
         target: name of the machine (`qattn targets` lists them), or a `Target`.
         encoding: "amplitude" (computes the expression, exact) or "angle" (see `lower.angle` for what it
@@ -85,8 +86,8 @@ def compile(  # noqa: A001 - the field's own word
     """
     check_options(encoding, optimization_level, seed, error)
     clock = Clock()
-    expr = to_expr(source)
-    job = read_job(expr, weights, free or {}, encoding)
+    expr, own = read(source)
+    job = read_job(expr, own, weights, free or {}, encoding)
     clock.lap("read")
     machine = targets.get(target) if isinstance(target, str) else target
     clock.lap("target")
@@ -188,6 +189,7 @@ class Job:
 
 def read_job(
     expr: Expr,
+    own: Mapping[str, Floats],
     weights: Mapping[str, Any] | str | PathLike[str] | None,
     free: Mapping[str, Any],
     encoding: str,
@@ -199,7 +201,7 @@ def read_job(
     """
     given = read_weights(weights)
     shapes = check_free(expr, free, given)
-    values = dict(given)
+    values = {**given, **own}
     rng = np.random.default_rng(0)
     values |= {name: rng.uniform(0.1, 1.0, shape) for name, shape in shapes.items()}
     sizes = resolve_sizes(expr, {name: value.shape for name, value in values.items()}, whole_numbers(values))

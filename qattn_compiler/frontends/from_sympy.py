@@ -1,4 +1,4 @@
-"""sympy -> Expr: scalars, `Sum` over `Indexed`, matrix expressions, functions.
+"""sympy -> Expr: scalars, `Sum` over `Indexed`, matrix expressions, explicit matrices of numbers, functions.
 
 Symbols and MatrixSymbols become tensors of the same name. `Sum(f, (i, a, b))` has its last bound included, as
 sympy has it, and indices count from 0, as arrays do. Undefined functions named like ours (`softmax`, `relu`,
@@ -13,6 +13,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import reduce
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from qattn_compiler.errors import ParseError
 from qattn_compiler.expr.node import Expr, call, getitem, index, number, sum_over, tensor
@@ -39,13 +42,32 @@ def from_sympy(obj: Any) -> Expr:
     """The expression that a sympy object stands for.
 
     Raises:
-        ParseError: a part has no counterpart here; the message names its class.
+        ParseError: a part has no counterpart here (the message names its class), or is an explicit matrix,
+            whose numbers an expression cannot hold: `read_sympy` gives them beside it.
     """
-    return _Converter().convert(obj)
+    expr, constants = read_sympy(obj)
+    if constants:
+        raise ParseError(
+            "explicit matrices are weights, not part of an expression",
+            hint="use read_sympy, or give the sympy object to compile, which does",
+        )
+    return expr
+
+
+def read_sympy(obj: Any) -> tuple[Expr, dict[str, NDArray[np.float64]]]:
+    """The expression that a sympy object stands for, and its explicit matrices as weights `_M0`, `_M1`, ...
+
+    Raises:
+        ParseError: a part has no counterpart here, or an entry of a matrix is no finite number.
+    """
+    converter = _Converter()
+    expr = converter.convert(obj)
+    return expr, converter.constants
 
 
 class _Converter:
     def __init__(self) -> None:
+        self.constants: dict[str, NDArray[np.float64]] = {}
         self.loops: list[str] = []
         self.bound: dict[Any, Expr] = {}
         self.depth = 0
@@ -141,6 +163,20 @@ class _Converter:
 
     def _Transpose(self, obj: Any) -> Expr:
         return self.convert(obj.args[0]).T
+
+    def _MatrixBase(self, obj: Any) -> Expr:
+        """An explicit matrix: its numbers go beside the expression."""
+        try:
+            array = np.array(obj.tolist(), dtype=np.float64).reshape(obj.shape)
+        except TypeError:
+            raise _unknown(obj, "the entries of an explicit matrix must be real numbers") from None
+        if not array.size or not np.isfinite(array).all():
+            raise _unknown(obj, "an explicit matrix must have entries, all of them finite")
+        name = f"_M{len(self.constants)}"
+        self.constants[name] = array
+        return tensor(name)
+
+    _NDimArray = _MatrixBase
 
     def _HadamardProduct(self, obj: Any) -> Expr:
         return reduce(lambda a, b: a * b, map(self.convert, obj.args))

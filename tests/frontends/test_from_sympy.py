@@ -3,7 +3,7 @@ import pytest
 import sympy as sp
 
 from qattn_compiler.errors import ParseError
-from qattn_compiler.frontends import parse, to_expr
+from qattn_compiler.frontends import parse, read, to_expr
 from qattn_compiler.frontends.from_sympy import is_sympy
 from qattn_compiler.verify.reference import reference
 
@@ -63,7 +63,8 @@ def test_sympy_becomes_the_same_expression(obj, text):
 @pytest.mark.parametrize(
     ("obj", "message"),
     [
-        (sp.Matrix([[1, 2]]), "Matrix"),
+        (sp.Matrix([[1, 2]]), "weights"),
+        (sp.Matrix([[x, 2]]), "real numbers"),
         (sp.Integral(x, x), "Integral"),
         (sp.oo, "Infinity"),
         (sp.I * x, "ImaginaryUnit"),
@@ -90,6 +91,13 @@ def test_sympy_becomes_the_same_expression(obj, text):
 def test_unknown_parts_are_named(obj, message):
     with pytest.raises(ParseError, match=message):
         to_expr(obj)
+
+
+def test_explicit_matrices_come_beside_the_expression():
+    made, arrays = read(sp.Matrix([[1, 2], [3, 4]]) * sp.MatrixSymbol("V", 2, 2) * sp.Matrix([[1], [-1]]))
+    assert made is parse("_M0 @ V @ _M1")
+    np.testing.assert_array_equal(arrays["_M0"], [[1, 2], [3, 4]])
+    np.testing.assert_array_equal(arrays["_M1"], [[1], [-1]])
 
 
 def test_deep_sympy_expression():
