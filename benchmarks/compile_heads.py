@@ -23,7 +23,7 @@ def heads(arguments: argparse.Namespace):
     """(label, weights) of each head and sentence."""
     if arguments.model is None:
         for tokens in arguments.tokens:
-            for head in (0, 3):
+            for head in (0, 3, 7, 11):
                 yield f"example head {head}, {tokens} tokens", qattn.load_example(head=head, tokens=tokens)
         return
     for tokens in arguments.tokens:

@@ -14,23 +14,26 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load_file
 
-HEADS, NUM_HEADS, D_HEAD, TOKENS = (0, 3), 12, 32, (8, 16, 32)
+SOURCE, LAYER = "sentence-transformers/all-MiniLM-L6-v2", 0
+HEADS, NUM_HEADS, TOKENS = (0, 3, 7, 11), 12, (8, 16, 32)
 DATA = Path(__file__).resolve().parents[1] / "qattn_compiler" / "data"
 
 
-def example(source: Path) -> dict:
-    """The kept arrays: rows of some heads of layer 0, and the hidden states that enter it."""
-    arrays = {}
-    for key, array in load_file(source / "model.safetensors").items():
-        per_head = array.reshape(NUM_HEADS, D_HEAD, *array.shape[1:])
-        arrays[key] = per_head[list(HEADS)].reshape(-1, *array.shape[1:])
-    hidden = load_file(source / "hidden_states.safetensors")
-    return arrays | {f"layer0.tokens{n}": hidden[f"layer0.tokens{n}"] for n in TOKENS}
+def kept_arrays(source: Path) -> dict[str, np.ndarray]:
+    """Rows of some heads of the layer, each under its own name, and the hidden states that enter it."""
+    model, hidden = load_file(source / "model.safetensors"), load_file(source / "hidden_states.safetensors")
+    arrays = {f"layer{LAYER}.tokens{n}": hidden[f"layer{LAYER}.tokens{n}"] for n in TOKENS}
+    for role in ("query", "key", "value"):
+        for part in ("weight", "bias"):
+            whole = model[f"encoder.layer.{LAYER}.attention.self.{role}.{part}"]
+            per_head = whole.reshape(NUM_HEADS, -1, *whole.shape[1:])
+            arrays |= {f"head{head}.{role}.{part}": per_head[head] for head in HEADS}
+    return arrays
 
 
-def safetensors_bytes(arrays: dict, metadata: dict[str, str]) -> bytes:
-    """The format written by hand: the library shuffles the metadata."""
-    header, at, parts = {"__metadata__": metadata}, 0, []
+def safetensors_bytes(arrays: dict[str, np.ndarray]) -> bytes:
+    """The format written by hand: the library does not promise an order."""
+    header, at, parts = {}, 0, []
     for key in sorted(arrays):
         part = np.ascontiguousarray(arrays[key], dtype="<f4").tobytes()
         shape, offsets = list(arrays[key].shape), [at, at + len(part)]
@@ -42,18 +45,32 @@ def safetensors_bytes(arrays: dict, metadata: dict[str, str]) -> bytes:
     return len(text).to_bytes(8, "little") + text + b"".join(parts)
 
 
+def card(source: Path, arrays: dict[str, np.ndarray]) -> dict[str, object]:
+    """What is kept, for the package and for people."""
+    words = json.loads((source / "tokens.json").read_text(encoding="utf-8"))
+    d_head, hidden_size = arrays[f"head{HEADS[0]}.query.weight"].shape
+    return {
+        "source": SOURCE,
+        "licence": "Apache-2.0",
+        "layer": LAYER,
+        "heads": HEADS,
+        "num_heads": NUM_HEADS,
+        "d_head": d_head,
+        "hidden_size": hidden_size,
+        "sentences": {str(n): words[str(n)] for n in TOKENS},
+    }
+
+
 def main() -> None:
     """Write the two files."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("source", type=Path)
     parser.add_argument("--to", type=Path, default=DATA)
     arguments = parser.parse_args()
-    metadata = {"heads": ",".join(map(str, HEADS)), "num_attention_heads": str(NUM_HEADS)}
-    data = safetensors_bytes(example(arguments.source), metadata)
-    (arguments.to / "minilm.safetensors").write_bytes(data)
-    words = json.loads((arguments.source / "tokens.json").read_text(encoding="utf-8"))
-    kept = {str(n): words[str(n)] for n in TOKENS}
-    (arguments.to / "minilm-tokens.json").write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+    arrays = kept_arrays(arguments.source)
+    (arguments.to / "minilm.safetensors").write_bytes(safetensors_bytes(arrays))
+    text = json.dumps(card(arguments.source, arrays), indent=1, ensure_ascii=False) + "\n"
+    (arguments.to / "minilm.json").write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -42,12 +42,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="write tests/golden/ anew")
 
 
-def pytest_report_header() -> str:
-    import qattn_compiler
-
-    return f"qattn_compiler: {Path(qattn_compiler.__file__).parent}"
-
-
 @pytest.fixture
 def golden(request: pytest.FixtureRequest):
     """`golden(text)` compares with tests/golden/<file>/<test>.txt; `pytest --update-golden` writes it."""

@@ -9,6 +9,7 @@ the very same object when they change nothing.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -301,10 +302,11 @@ class Builder:
 
     def _constant(self, angle: Angle, column: int) -> float:
         constant, terms = angle if isinstance(angle, tuple) else (angle, {})
-        if not np.isfinite(constant) or not all(np.isfinite(c) for c in terms.values()):
+        if not math.isfinite(constant) or not all(map(math.isfinite, terms.values())):
             raise CircuitError(f"angle {angle!r} is not finite")
-        slot = 3 * len(self._op) + column
-        self._terms += [(slot, self.parameter(name), c) for name, c in terms.items()]
+        if terms:
+            slot = 3 * len(self._op) + column
+            self._terms += [(slot, self.parameter(name), c) for name, c in terms.items()]
         return float(constant)
 
     def _structural(self, code: int, extra: Extra) -> None:

@@ -1,18 +1,19 @@
 """Hugging Face BERT-style models -> Q, K, V of attention heads.
 
-PyTorch's linear layer is `y = x @ W.T + b`, and head h owns rows h * d_head to (h + 1) * d_head of W and b. A
-file may hold some heads of a layer only; its metadata then says which: `heads: "0,3"`.
+PyTorch's linear layer is `y = x @ W.T + b`, and head h owns rows h * d_head to (h + 1) * d_head of W and b.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -49,9 +50,24 @@ _KEY = re.compile(
 )
 
 
+@dataclass(frozen=True)
+class Projection:
+    """`x @ weight.T + bias`; weight (rows, hidden_size), bias (rows,)."""
+
+    weight: Floats
+    bias: Floats
+
+
+class _States(NamedTuple):
+    """Hidden states (tokens, hidden_size), and what they are called."""
+
+    array: Floats
+    name: str
+
+
 def read_heads(
     file: ArrayFile,
-    layer: int | None,
+    layer: int,
     head: int | str | None,
     hidden: Any,
     hidden_key: str | None,
@@ -60,47 +76,66 @@ def read_heads(
     """Q, K, V (tokens, d_head) of one head, or (heads, tokens, d_head) of all; `d` = d_head.
 
     Args:
-        layer: None if the file has one layer.
         head: None or "all" for all heads.
         hidden: (tokens, hidden_size), with a leading batch axis of 1 if need be, or a path to it.
         hidden_key: which array of that path.
-        num_heads: of the whole layer. None: as the file's metadata or `config.json` beside it says.
+        num_heads: of the layer. None: as `config.json` beside the file or the file's metadata says.
 
     Raises:
         WeightError: the file is no such model, has no such layer or head, or something in it is wrong.
         OptionError: an option has a value that means nothing.
     """
-    wanted_head = None if head is None or head == "all" else check_whole("head", head)
+    layer = _whole("layer", layer)
+    every = head is None or (isinstance(head, str) and head == "all")
+    wanted = None if every else _whole("head", head)
     if hidden is None:
         raise WeightError(
-            "a model's layer needs the hidden states that enter it",
+            f"layer {layer} is given, but not the hidden states that enter it",
             place=str(file.path),
             hint="give an array or a path as hidden (--hidden FILE); for a file that holds Q, K and V "
             "themselves leave out layer, head and num_heads",
         )
-    prefix, number, notes = _find_layer(file, layer)
-    stem = f"{prefix}encoder.layer.{number}.attention.self."
+    notes: list[str] = []
+    stem = f"{_find_prefix(file, layer)}encoder.layer.{layer}.attention.self."
     projections = _read_projections(file, stem, notes)
-    model = _layout(file, f"{stem}query.weight", projections["Q"].weight, num_heads, notes)
-    states = _hidden_states(hidden, hidden_key, number, model.hidden_size, notes)
-    rows = _rows(file, model, wanted_head)
-    shape = (-1, model.d_head) if wanted_head is not None else (-1, len(model.heads), model.d_head)
+    hidden_size = projections["Q"].weight.shape[1]
+    count = _count_heads(file, f"{stem}query.weight", projections["Q"].weight, num_heads, notes)
+    if wanted is not None and not 0 <= wanted < count:
+        raise WeightError(
+            f"there is no head {wanted}; there are {_listed(range(count))}", place=file.place(f"{stem}*")
+        )
+    states = _hidden_states(hidden, hidden_key, layer, hidden_size, notes)
+    arrays = project(states.array, projections, count, wanted)
+    which = f"head {wanted}" if wanted is not None else f"heads {_listed(range(count))}"
+    origin = f"{file.path.name}, layer {layer}, {which}, hidden {show(states.name)}"
+    return Weights(arrays, tuple(notes), origin)
+
+
+def project(
+    states: Floats, projections: Mapping[str, Projection], count: int, head: int | None
+) -> dict[str, Floats]:
+    """The linear maps of `count` heads applied to hidden states: Q, K, V and `d`, read-only.
+
+    Args:
+        states: (tokens, hidden_size).
+        projections: Q, K, V -> their linear maps, (count * d_head, hidden_size).
+        head: gives (tokens, d_head). None: all heads, (count, tokens, d_head).
+
+    Raises:
+        WeightError: too large, or a result is not finite.
+    """
+    d_head = len(projections["Q"].bias) // count
+    rows = slice(None) if head is None else slice(head * d_head, (head + 1) * d_head)
     arrays: dict[str, Floats] = {}
     for name, projection in projections.items():
-        check_size(states.shape[0] * len(projection.bias[rows]), f"{file.path}: {name}")
-        made = _project(states, projection.weight[rows], projection.bias[rows], name)
-        made = made.reshape(shape)
-        arrays[name] = _frozen(made if wanted_head is not None else made.swapaxes(0, 1))
-    arrays["d"] = _frozen(np.asarray(float(model.d_head)))
-    which = f"head {wanted_head}" if wanted_head is not None else f"heads {_listed(model.heads)}"
-    return Weights(arrays, tuple(notes), f"{file.path}: layer {number}, {which}")
-
-
-def _project(states: Floats, weight: Floats, bias: Floats, name: str) -> Floats:
-    with np.errstate(over="ignore", invalid="ignore"):  # found below
-        made: Floats = states @ weight.T + bias
-    check_finite(made, name, "computed from the model's weights and the hidden states")
-    return made
+        weight, bias = projection.weight[rows], projection.bias[rows]
+        check_size(len(states) * len(bias), name)
+        with np.errstate(over="ignore", invalid="ignore"):  # found below
+            made: Floats = states @ weight.T + bias
+        check_finite(made, name, "computed from the model's weights and the hidden states")
+        arrays[name] = _frozen(made.reshape(-1, count, d_head).swapaxes(0, 1) if head is None else made)
+    arrays["d"] = _frozen(np.asarray(float(d_head)))
+    return arrays
 
 
 def _frozen(array: Floats) -> Floats:
@@ -109,19 +144,20 @@ def _frozen(array: Floats) -> Floats:
     return array
 
 
+def _whole(option: str, value: Any) -> int:
+    """A whole number; whether there is such a layer or head is for the file to say, negative ones too."""
+    return check_whole(option, value, least=-sys.maxsize)
+
+
 # -- the layer
 
 
-@dataclass(frozen=True)
-class _Projection:
-    """`x @ weight.T + bias`; weight (rows, hidden_size), bias (rows,)."""
+def _find_prefix(file: ArrayFile, layer: int) -> str:
+    """What stands before `encoder.layer.` in the keys of the layer.
 
-    weight: Floats
-    bias: Floats
-
-
-def _find_layer(file: ArrayFile, layer: int | None) -> tuple[str, int, list[str]]:
-    """Prefix and number of the layer, and notes about the choice."""
+    Raises:
+        WeightError: no such layer, or the layer is there several times.
+    """
     matches = [found for key in file.arrays if (found := _KEY.fullmatch(key))]
     if not matches:
         raise WeightError(
@@ -132,38 +168,31 @@ def _find_layer(file: ArrayFile, layer: int | None) -> tuple[str, int, list[str]
             "head and hidden",
         )
     layers = sorted({int(found["layer"]) for found in matches})
-    notes = []
-    if layer is None:
-        if len(layers) > 1:
-            raise WeightError(
-                f"which layer? the file has {_listed(layers)}",
-                place=str(file.path),
-                hint="give layer (--layer)",
-            )
-        layer = layers[0]
-        notes.append(f"layer {layer}: the only one in {file.path.name}")
-    layer = check_whole("layer", layer)
     if layer not in layers:
         raise WeightError(f"there is no layer {layer}; there are {_listed(layers)}", place=str(file.path))
     prefixes = sorted({found["prefix"] for found in matches if int(found["layer"]) == layer})
     if len(prefixes) > 1:
         raise WeightError(
             f"layer {layer} is there {len(prefixes)} times, under the prefixes "
-            f"{', '.join(repr(show(prefix)) for prefix in prefixes)}",
+            f"{some([repr(show(prefix)) for prefix in prefixes])}",
             place=str(file.path),
             hint="save the model that is meant to a file of its own",
         )
-    return prefixes[0], layer, notes
+    return prefixes[0]
 
 
-def _read_projections(file: ArrayFile, stem: str, notes: list[str]) -> dict[str, _Projection]:
+def _read_projections(file: ArrayFile, stem: str, notes: list[str]) -> dict[str, Projection]:
     """Query, key and value of the layer, all of one shape.
 
     Raises:
         WeightError: all that is wrong with the six arrays.
     """
+    keys = [f"{stem}{role}.{part}" for role in ROLES.values() for part in ("weight", "bias")]
+    check_size(
+        sum(prod(file.arrays[key].shape) for key in keys if key in file.arrays), file.place(f"{stem}*")
+    )
     errors: list[QattnError] = []
-    found: dict[str, _Projection] = {}
+    found: dict[str, Projection] = {}
     for name, role in ROLES.items():
         try:
             found[name] = _read_projection(file, f"{stem}{role}", notes)
@@ -177,7 +206,7 @@ def _read_projections(file: ArrayFile, stem: str, notes: list[str]) -> dict[str,
     return found
 
 
-def _read_projection(file: ArrayFile, stem: str, notes: list[str]) -> _Projection:
+def _read_projection(file: ArrayFile, stem: str, notes: list[str]) -> Projection:
     key, bias_key = f"{stem}.weight", f"{stem}.bias"
     if key not in file.arrays:
         raise WeightError("the key is missing", place=file.place(key))
@@ -189,7 +218,7 @@ def _read_projection(file: ArrayFile, stem: str, notes: list[str]) -> _Projectio
     notes += conversion_notes(key, file.arrays[key].dtype, weight)
     if bias_key not in file.arrays:
         notes.append(f"{bias_key} is not in {file.path.name}: taken as zero")
-        return _Projection(weight, np.zeros(len(weight)))
+        return Projection(weight, np.zeros(len(weight)))
     bias = file.get(bias_key)
     if bias.shape != weight.shape[:1]:
         raise WeightError(
@@ -198,28 +227,24 @@ def _read_projection(file: ArrayFile, stem: str, notes: list[str]) -> _Projectio
             place=file.place(bias_key),
         )
     notes += conversion_notes(bias_key, file.arrays[bias_key].dtype, bias)
-    return _Projection(weight, bias)
+    return Projection(weight, bias)
 
 
-# -- how many heads, and which of them are there
+# -- how many heads
 
 
-@dataclass(frozen=True)
-class _Layout:
-    """How the rows of a layer are shared out; `heads` are those that the file holds, in its order."""
-
-    hidden_size: int
-    d_head: int
-    heads: tuple[int, ...]
-
-
-def _layout(file: ArrayFile, key: str, weight: Floats, num_heads: int | None, notes: list[str]) -> _Layout:
-    """Shares out the rows of the weight.
+def _count_heads(file: ArrayFile, key: str, weight: Floats, num_heads: int | None, notes: list[str]) -> int:
+    """How many heads share the rows of the weight.
 
     Raises:
-        WeightError: the number of heads is not known or does not divide; the rows are not those of the heads.
+        WeightError: nobody says, or the number does not fit the weight.
     """
     rows, hidden_size = weight.shape
+    if rows != hidden_size:
+        raise WeightError(
+            f"the weight has shape {weight.shape}; BERT's is square, (hidden_size, hidden_size)",
+            place=file.place(key),
+        )
     count, source = _num_heads(file, num_heads, hidden_size)
     if num_heads is None:
         notes.append(f"{count} heads, as {source} says")
@@ -229,38 +254,35 @@ def _layout(file: ArrayFile, key: str, weight: Floats, num_heads: int | None, no
             place=file.place(key),
             hint="give num_heads (--num-heads)",
         )
-    heads, d_head = _stored_heads(file, count), hidden_size // count
-    if rows != len(heads) * d_head:
-        raise WeightError(
-            f"the weight has {rows} rows; {len(heads)} heads of {hidden_size} / {count} = {d_head} need "
-            f"{len(heads) * d_head}",
-            place=file.place(key),
-        )
-    return _Layout(hidden_size, d_head, heads)
+    return count
 
 
 def _num_heads(file: ArrayFile, num_heads: int | None, hidden_size: int) -> tuple[int, str]:
-    """The number of heads and who says so: the caller, the file, or `config.json` beside it."""
+    """The number of heads and who says so: the caller, `config.json` beside the file, or its metadata."""
     if num_heads is not None:
         return check_whole("num_heads", num_heads, 1), "num_heads"
-    said = file.metadata.get("num_attention_heads")
-    if said is not None:
-        if not re.fullmatch("[1-9][0-9]{0,5}", said):
-            raise WeightError(
-                f"{show(said)!r} is no number of heads", place=file.place("__metadata__: num_attention_heads")
-            )
-        return int(said), "the file's metadata"
     path = file.path.with_name("config.json")
-    if not path.is_file():
+    if path.is_file() and (count := _heads_of_config(path, hidden_size)) is not None:
+        return count, "config.json"
+    said = file.metadata.get("num_attention_heads")
+    if said is None:
         raise WeightError(
-            "the number of heads is not known: there is no config.json beside the file",
+            "the number of heads is not known: neither config.json beside the file nor its metadata says "
+            "num_attention_heads",
             place=str(file.path),
             hint="give num_heads (--num-heads)",
         )
-    return _heads_of_config(path, hidden_size), "config.json"
+    if not re.fullmatch("[1-9][0-9]{0,5}", said):
+        raise WeightError(
+            f"{show(said)!r} is no number of heads",
+            place=file.place("__metadata__: num_attention_heads"),
+            hint="give num_heads (--num-heads)",
+        )
+    return int(said), "the file's metadata"
 
 
-def _heads_of_config(path: Path, hidden_size: int) -> int:
+def _heads_of_config(path: Path, hidden_size: int) -> int | None:
+    """The number of heads; None if the configuration does not say."""
     try:
         if path.stat().st_size > MAX_CONFIG:
             raise ValueError(f"more than {MAX_CONFIG} bytes")
@@ -273,7 +295,9 @@ def _heads_of_config(path: Path, hidden_size: int) -> int:
             place=str(path),
             hint="repair it, or give num_heads (--num-heads)",
         ) from None
-    count = config.get("num_attention_heads")
+    if "num_attention_heads" not in config:
+        return None
+    count = config["num_attention_heads"]
     if type(count) is not int or count < 1:
         raise WeightError(
             f"num_attention_heads is {show(repr(count))}; a whole number, 1 or more, was expected",
@@ -290,31 +314,7 @@ def _heads_of_config(path: Path, hidden_size: int) -> int:
     return count
 
 
-def _stored_heads(file: ArrayFile, count: int) -> tuple[int, ...]:
-    """The heads whose rows the file holds: all, if its metadata does not say `heads`."""
-    said = file.metadata.get("heads")
-    if said is None:
-        return tuple(range(count))
-    place = file.place("__metadata__: heads")
-    if not re.fullmatch("[0-9]{1,6}(,[0-9]{1,6})*", said):
-        raise WeightError(f"{show(said)!r} is no list of heads such as 0,3", place=place)
-    heads = tuple(int(part) for part in said.split(","))
-    if len(set(heads)) < len(heads) or max(heads) >= count:
-        raise WeightError(f"heads {show(said)} of a layer of {count} heads", place=place)
-    return heads
-
-
-def _rows(file: ArrayFile, model: _Layout, head: int | None) -> slice:
-    """The rows of one head, or of all."""
-    if head is None:
-        return slice(None)
-    if head not in model.heads:
-        raise WeightError(f"there is no head {head}; there are {_listed(model.heads)}", place=str(file.path))
-    at = model.heads.index(head) * model.d_head
-    return slice(at, at + model.d_head)
-
-
-def _listed(numbers: tuple[int, ...] | list[int]) -> str:
+def _listed(numbers: Sequence[int]) -> str:
     """`0 to 11`, or the numbers one by one."""
     if len(numbers) > 2 and list(numbers) == list(range(numbers[0], numbers[-1] + 1)):
         return f"{numbers[0]} to {numbers[-1]}"
@@ -324,7 +324,7 @@ def _listed(numbers: tuple[int, ...] | list[int]) -> str:
 # -- hidden states
 
 
-def _hidden_states(hidden: Any, key: str | None, layer: int, hidden_size: int, notes: list[str]) -> Floats:
+def _hidden_states(hidden: Any, key: str | None, layer: int, hidden_size: int, notes: list[str]) -> _States:
     """What enters the layer, (tokens, hidden_size), from an array or a path.
 
     Raises:
@@ -334,14 +334,14 @@ def _hidden_states(hidden: Any, key: str | None, layer: int, hidden_size: int, n
         if key is not None:
             raise OptionError("hidden_key names an array of a file; hidden is an array itself")
         states = real_floats(as_array(hidden, "hidden"), "hidden")
-        return _two_axes(states, hidden_size, "hidden", notes)
+        return _States(_two_axes(states, hidden_size, "hidden", notes), "array")
     file = open_arrays(hidden)
     if not file.arrays:
         raise WeightError("the file holds no arrays", place=str(file.path))
     chosen = _given_key(file, key) if key is not None else _choose_key(file, layer, hidden_size, notes)
     states = file.get(chosen)
     notes += conversion_notes(chosen, file.arrays[chosen].dtype, states)
-    return _two_axes(states, hidden_size, file.place(chosen), notes)
+    return _States(_two_axes(states, hidden_size, file.place(chosen), notes), chosen)
 
 
 def _given_key(file: ArrayFile, key: str) -> str:

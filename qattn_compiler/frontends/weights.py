@@ -158,7 +158,7 @@ def load_weights(
     """Weights from a .safetensors or .npz file.
 
     Without `layer` the file holds arrays under the names of the expression. With it the file is a Hugging
-    Face BERT-style model, and the result is Q, K, V (tokens, d_head) and d, see `from_huggingface.read_heads`.
+    Face BERT-style model, and the result is Q, K, V (tokens, d_head) and d: `from_huggingface.read_heads`.
 
     Args:
         names: which arrays to take, or name in the expression -> name in the file. Default: all.
@@ -382,7 +382,8 @@ def check_finite(array: Floats, name: str, place: str | None = None) -> None:
     count = int(array.size - np.count_nonzero(finite))
     entries = "1 entry is" if count == 1 else f"{count} entries are"
     raise WeightError(
-        f"{entries} not finite in {show(name)}; the first is {show(name)}{index} = {array[first]}", place=place
+        f"{entries} not finite in {show(name)}; the first is {show(name)}{index} = {array[first]}",
+        place=place,
     )
 
 

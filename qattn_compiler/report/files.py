@@ -10,6 +10,7 @@ import re
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from os import PathLike
 from pathlib import Path, PurePosixPath
@@ -21,6 +22,8 @@ MARKERS = ("report.json", "decoding.json")
 
 KINDS = frozenset({"report.json", "report.md", "report.html", "decoding.json", "circuits/#.json"})
 """Files of an output; # is a number."""
+
+SYNCS_AT_ONCE = 16
 
 
 def write_folder(
@@ -153,7 +156,7 @@ def _kind(name: str) -> str:
 
 
 def _fill(folder: Path, contents: Mapping[PurePosixPath, bytes]) -> None:
-    """Make the folder. Syncing after all is written lets the file system do it in one go."""
+    """Make the folder. Files are synced together, after all are written: one by one takes far longer."""
     folder.mkdir()
     made = {folder}
     for name, data in contents.items():
@@ -162,10 +165,8 @@ def _fill(folder: Path, contents: Mapping[PurePosixPath, bytes]) -> None:
             place.parent.mkdir(parents=True, exist_ok=True)
             made.add(place.parent)
         _write_new(place, data, sync=False)
-    for name in contents:
-        _sync(folder / name)
-    for inner in made:
-        _sync(inner)
+    with ThreadPoolExecutor(SYNCS_AT_ONCE) as pool:
+        list(pool.map(_sync, [*(folder / name for name in contents), *made]))  # raises what a sync raised
 
 
 def _write_new(path: Path, data: bytes, *, sync: bool = True) -> None:

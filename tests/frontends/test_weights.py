@@ -7,6 +7,7 @@ import json
 import os
 import pickle
 import struct
+import tracemalloc
 import zipfile
 
 import numpy as np
@@ -21,7 +22,7 @@ from qattn_compiler.errors import OptionError, WeightError
 from qattn_compiler.frontends import from_npz, from_safetensors, weights
 from qattn_compiler.frontends.weights import Weights, check_weights, load_weights, open_arrays
 
-FILES = settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FILES = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 ARRAYS = {
     "Q": np.arange(6, dtype=np.float32).reshape(2, 3) / 7,
     "K": np.array([[1.5, -2.0, 3.25]]),
@@ -348,6 +349,21 @@ def test_lying_safetensors(tmp_path, content, says):
     assert len(str(error)) < 1000
 
 
+def test_many_keys_of_which_one_stands_twice(tmp_path):
+    names = [*map(str, range(200_000)), "199999"]  # hopeless if each were counted
+    text = "{" + ",".join(f'"{name}":0' for name in names) + "}"
+    (tmp_path / "w.safetensors").write_bytes(file_bytes(text.encode()))
+    refused(tmp_path / "w.safetensors", "'199999' stands twice")
+
+
+def test_a_folder_that_may_not_be_looked_into(tmp_path, monkeypatch):
+    def deny(_path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(type(tmp_path), "iterdir", deny)
+    assert refused(tmp_path, "this is a folder").hint is None
+
+
 def test_hostile_names_do_not_reach_the_terminal(tmp_path):
     path = tmp_path / "lie.safetensors"
     path.write_bytes(file_bytes({"\x1b[31m\ud800" + "x" * 9999: F}, bytes(8)))
@@ -489,6 +505,13 @@ LYING_NPZ = {
     "negative": ({"Q.npy": npy_bytes(HEADER.replace("2", "-2"), bytes(16))}, "header is damaged"),
     "rest": ({"Q.npy": npy_bytes(HEADER, bytes(24))}, "needs 16 bytes; the member has 24"),
     "objects": ({"Q.npy": npy_bytes(HEADER.replace("<f8", "|O"), bytes(16))}, "pickled Python objects"),
+    "open bracket": ({"Q.npy": npy_bytes("(", b"")}, "header is damaged"),
+    "open text": ({"Q.npy": npy_bytes("'''", b"")}, "header is damaged"),
+    "deep": ({"Q.npy": npy_bytes("-" * 9000 + "1", b"")}, "header is damaged"),
+    "long": ({"Q.npy": npy_bytes(" " * 99_999, b"", (2, 0))}, "header is damaged"),
+    "no size": ({"Q.npy": npy_bytes(HEADER.replace("<f8", "|S0"), b"")}, "header is damaged"),
+    "nested": ({"Q.npy": npy_bytes(HEADER.replace("'<f8'", "('<f8', (2,))"), bytes(32))}, "damaged"),
+    "text": ({"Q.npy": npy_bytes(HEADER.replace("<f8", "<U2"), bytes(16))}, "Q holds <U2"),
     "code": ({"Q.npy": npy_bytes("__import__('os').abort()", bytes(16))}, "header is damaged"),
     "complex": ({"Q.npy": npy_bytes(HEADER.replace("<f8", "<c8"), bytes(16))}, "Q is complex"),
 }
@@ -521,6 +544,16 @@ def test_a_zip_bomb_is_not_unpacked(tmp_path):
         archive.writestr("Q.npy", npy_bytes(header, bytes(entries)))
     assert (tmp_path / "w.npz").stat().st_size < 1 << 20
     refused(tmp_path / "w.npz", "too large: 1.07 GB")
+
+
+def test_a_header_is_not_unpacked_without_end(tmp_path):
+    zip_of(tmp_path / "w.npz", {"Q.npy": npy_bytes(" " * (32 << 20), b"", (2, 0))})
+    tracemalloc.start()
+    try:
+        refused(tmp_path / "w.npz", "header is damaged")
+        assert tracemalloc.get_traced_memory()[1] < 4 << 20
+    finally:
+        tracemalloc.stop()
 
 
 def test_names_that_stand_twice_and_other_packers(tmp_path):
@@ -578,7 +611,7 @@ def test_heads_are_rows_of_a_pytorch_layer(tmp_path, prefix, suffix):
         assert found["d"].shape == ()
         assert found["d"] == D_HEAD
         assert found.notes == ()
-        assert found.origin == f"{path}: layer 10, head {head}"
+        assert found.origin == f"model{suffix}, layer 10, head {head}, hidden array"
         for name, role in (("Q", "query"), ("K", "key"), ("V", "value")):
             stem = f"{prefix}encoder.layer.10.attention.self.{role}"
             whole = STATES @ arrays[f"{stem}.weight"].T.astype(float) + arrays[f"{stem}.bias"]
@@ -608,7 +641,8 @@ def test_the_number_of_heads(bert, tmp_path):
         ("{", "cannot be read"),
         ("[]", "no JSON object"),
         ("[" * 100_000, "cannot be read"),
-        ("{}", "num_attention_heads is None"),
+        ("{}", "number of heads is not known"),
+        ('{"num_attention_heads": null}', "num_attention_heads is None"),
         ('{"num_attention_heads": true}', "num_attention_heads is True"),
         ('{"num_attention_heads": 0}', "num_attention_heads is 0"),
         ('{"num_attention_heads": 3, "hidden_size": 99}', "another model"),
@@ -623,27 +657,29 @@ def test_the_number_of_heads(bert, tmp_path):
     assert load_weights(path, layer=0, head=0, hidden=STATES, num_heads=6)["d"] == 2
 
 
-def test_a_file_with_some_heads(bert):
-    whole = model()
-    cut = {key: np.concatenate([a[8:12], a[0:4]]) if "self" in key else a for key, a in whole.items()}
-    wanted = load_weights(bert(whole), layer=0, head=2, hidden=STATES, num_heads=3)
-    path = bert(cut, {"heads": "2,0", "num_attention_heads": "3"})
-    assert load_weights(path, layer=0, head=2, hidden=STATES) == wanted
-    refused(path, "no head 1; there are 2, 0", layer=0, head=1, hidden=STATES)
-    assert load_weights(path, layer=0, hidden=STATES)["Q"].shape == (2, TOKENS, D_HEAD)
-    refused(bert(cut), "8 rows; 3 heads of 12 / 3 = 4 need 12", layer=0, head=0, hidden=STATES, num_heads=3)
-    for said in ("", "0,0", "3,0", "a", "0,1,2", "-1"):
-        refused(bert(cut, {"heads": said}), "heads", layer=0, head=0, hidden=STATES, num_heads=3)
-    refused(bert(cut, {"num_attention_heads": "x"}), "no number of heads", layer=0, head=0, hidden=STATES)
+def test_the_number_of_heads_in_the_metadata(bert, tmp_path):
+    options = {"layer": 0, "head": 0, "hidden": STATES}
+    path = bert(None, {"num_attention_heads": "3"})
+    found = load_weights(path, **options)
+    assert found == load_weights(path, num_heads=3, **options)
+    assert found.notes == ("3 heads, as the file's metadata says",)
+    (tmp_path / "config.json").write_text('{"hidden_size": 12}')
+    assert load_weights(path, **options) == found
+    (tmp_path / "config.json").write_text('{"num_attention_heads": 6}')
+    assert load_weights(path, **options)["d"] == 2
+    (tmp_path / "config.json").unlink()
+    for said in ("", "x", "0", "-3", "3.0", "9" * 5000):
+        refused(bert(None, {"num_attention_heads": said}), "no number of heads", **options)
 
 
 def test_layers_and_heads_that_are_not_there(bert):
     path = bert(model(layers=(0, 1, 2)))
     options = {"hidden": STATES, "num_heads": HEADS}
     refused(path, "no layer 3; there are 0 to 2", layer=3, head=0, **options)
+    refused(path, "no layer -1; there are 0 to 2", layer=-1, head=0, **options)
     refused(path, "no head 3; there are 0 to 2", layer=0, head=3, **options)
-    refused(path, "which layer", head=0, **options)
-    for wrong in (True, 1.0, "0", -1):
+    refused(path, "no head -1; there are 0 to 2", layer=0, head=-1, **options)
+    for wrong in (True, 1.0, "0"):
         with pytest.raises(OptionError, match="whole number"):
             load_weights(path, layer=wrong, head=0, **options)
         with pytest.raises(OptionError, match="whole number"):
@@ -652,8 +688,13 @@ def test_layers_and_heads_that_are_not_there(bert):
         load_weights(path, layer=0, head=0, hidden=STATES, num_heads=0)
     with pytest.raises(OptionError, match="names="):
         load_weights(path, names=["Q"], layer=0, head=0, **options)
-    found = load_weights(bert(), head=0, **options)
-    assert "layer 0: the only one" in found.notes[0]
+
+
+@pytest.mark.parametrize("option", ["head", "hidden", "hidden_key", "num_heads"])
+def test_options_of_a_model_without_its_layer(bert, option):
+    error = refused(bert(), f"{option} is given, but no layer", **{option: 0})
+    assert "--layer" in error.hint
+    assert "layer" in refused(bert(), "head, hidden are given, but no layer", head=0, hidden=STATES).message
 
 
 def test_what_is_no_model(bert):
@@ -680,6 +721,7 @@ def test_weights_of_a_model_that_are_wrong(bert):
     for key, array, says in (
         ("weight", np.ones(HIDDEN), r"\(rows, hidden_size\) was expected"),
         ("weight", np.ones((HIDDEN, HIDDEN + 3)), "different shapes"),
+        ("weight", np.ones((HIDDEN, 2, 3)), r"\(rows, hidden_size\) was expected"),
         ("weight", np.full((HIDDEN, HIDDEN), np.nan), "144 entries are not finite"),
         ("bias", np.ones(HIDDEN + 1), r"\(12,\) was expected"),
         ("bias", np.ones((1, HIDDEN)), r"\(12,\) was expected"),
@@ -696,6 +738,21 @@ def test_low_precision_is_said(bert):
     found = load_weights(bert(arrays), layer=0, head=0, hidden=STATES, num_heads=HEADS)
     assert len(found.notes) == 1
     assert "float16" in found.notes[0]
+
+
+def test_weights_that_are_not_square(bert):
+    arrays = {k: a[:8] for k, a in model().items() if "self" in k}
+    options = {"layer": 0, "head": 0, "hidden": STATES, "num_heads": HEADS}
+    refused(bert(arrays), r"\(8, 12\); BERT's is square", **options)
+
+
+def test_a_model_that_is_too_large(bert, monkeypatch):
+    options = {"layer": 0, "head": 0, "hidden": STATES, "num_heads": HEADS}
+    path = bert()
+    monkeypatch.setattr(weights, "MAX_BYTES", 3 * (HIDDEN + 1) * HIDDEN * 8)
+    load_weights(path, **options)
+    monkeypatch.setattr(weights, "MAX_BYTES", 3 * (HIDDEN + 1) * HIDDEN * 8 - 1)
+    refused(path, "too large", **options)
 
 
 def test_a_projection_that_overflows(bert):
@@ -722,6 +779,7 @@ def test_hidden_states_from_a_file(bert, tmp_path, suffix):
     path = states_file(tmp_path, {"anything": STATES}, suffix)
     found = attend(bert, str(path))
     assert found == attend(bert, STATES) == attend(bert, STATES.tolist())
+    assert found.origin == "model.safetensors, layer 0, head 1, hidden anything"
     assert found.notes == ()
 
 
