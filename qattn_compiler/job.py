@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from qattn_compiler.errors import OptionError
 from qattn_compiler.expr.evaluate import whole_numbers
 from qattn_compiler.expr.node import Expr
-from qattn_compiler.expr.shapes import resolve_sizes
+from qattn_compiler.expr.shapes import infer_shapes, resolve_sizes
 from qattn_compiler.frontends.weights import Weights, check_weights, load_weights
 from qattn_compiler.lower import amplitude, angle
 from qattn_compiler.lower.batch import Batch, Terms
@@ -103,6 +103,7 @@ def read_job(
     unused = sorted(set(given) - set(expr.tensors()))
     if unused:
         notes.append(f"not used by the expression: {', '.join(unused)}")
+    infer_shapes(expr, {name: value.shape for name, value in values.items()}, whole_numbers(values))
     simplified = SIMPLIFY.run(expr)
     return Job(expr, simplified, values, shapes, encoding, notes, given.origin)
 

@@ -371,4 +371,8 @@ def span_of(root: Expr, node: Expr) -> Span | None:
 def place_of(root: Expr, node: Expr) -> str:
     """The place for an error: a caret under the node, or its own text."""
     span = span_of(root, node)
-    return span.show() if span is not None else f"in {node!r}"
+    if span is not None:
+        return span.show()
+    from qattn_compiler.expr.text import short_text  # text imports this module
+
+    return f"in {short_text(node)}"

@@ -74,7 +74,8 @@ def _encode_width(terms: Terms, present: np.ndarray, outputs: Ints, width: int) 
     signed = np.where(weights == 0, 0.0, signed)
     top = np.abs(signed).max(axis=1)
     unit = np.clip(signed / np.where(top > 0, top, 1.0)[:, None], -1.0, 1.0)
-    scale = norm * top
+    with np.errstate(over="ignore"):
+        scale = norm * top
     if not np.isfinite(scale).all():
         raise LoweringError(
             "the scale ||w||_1 max|v| of an output overflows", hint="rescale the weights or the values"
