@@ -87,7 +87,7 @@ def transpile(
         raise OptionError(f"atol is {atol!r}; a number of radians, 0 or more, was expected")
     begin = perf_counter()
     machine = targets.get(target) if isinstance(target, str) else target
-    source = cirq_io.from_cirq(cirq_results.expand_unknown(circuit, cirq_io.is_known))
+    source = cirq_io.from_cirq(cirq_results.expand_unknown(circuit, cirq_io.count_rows))
     track = Track(atol)
     logical = machine.logical_passes(optimization_level).run(source, track.hook("logical"))
     started = perf_counter()

@@ -102,9 +102,10 @@ def _wall(builder: Builder, place: list[int], operation: cirq.Operation) -> None
     builder.opaque(place, operation, reads, writes, ())
 
 
-def is_known(gate: cirq.Gate) -> bool:
-    """Whether the gate is turned into rows of the gate table (and is no wall)."""
-    return rows_of(Builder(("a", "b")), gate) is not None
+def count_rows(gate: cirq.Gate) -> int | None:
+    """How many rows of the gate table the gate becomes; None if it has none (and is a wall)."""
+    rows = rows_of(Builder(("a", "b")), gate)
+    return None if rows is None else len(rows[0])
 
 
 def rows_of(builder: Builder, gate: cirq.Gate) -> Rows | None:

@@ -60,21 +60,30 @@ def parity_means(
     return out
 
 
-def expand_unknown(circuit: cirq.AbstractCircuit, is_known: Callable[[cirq.Gate], bool]) -> cirq.Circuit:
+def expand_unknown(circuit: cirq.AbstractCircuit, rows_of: Callable[[cirq.Gate], int | None]) -> cirq.Circuit:
     """Take apart what has no row in the gate table: nested circuits, wide gates, matrices; walls stay.
 
-    Cirq's own decompositions are used; what has none (channels, classical control) stays as it is.
+    Cirq's own decompositions are used; what has none (channels, classical control) stays as it is. A tag
+    survives on a gate that is one row; a gate that becomes several rows, or none, loses it.
+
+    Args:
+        circuit: any Cirq circuit.
+        rows_of: how many rows of the gate table a gate becomes; None if it has none.
     """
 
     def keep(operation: cirq.Operation) -> bool:
         bare = operation.untagged
         if isinstance(bare, cirq.ClassicallyControlledOperation) or cirq.is_measurement(bare):
             return not isinstance(bare.without_classical_controls(), cirq.CircuitOperation)
-        return bare.gate is not None and is_known(bare.gate)
+        return bare.gate is not None and rows_of(bare.gate) is not None
+
+    def loses_tags(operation: cirq.Operation) -> bool:
+        gate = operation.untagged.gate
+        return bool(operation.tags) and gate is not None and rows_of(gate) not in (None, 1)
 
     flat = cirq.unroll_circuit_op(circuit, deep=True, tags_to_check=None)
     operations = (
         cirq.decompose(op, keep=keep, on_stuck_raise=None) if not keep(op) else [op]
         for op in flat.all_operations()
     )
-    return cirq.Circuit(operations)
+    return cirq.Circuit(op.untagged if loses_tags(op) else op for part in operations for op in part)

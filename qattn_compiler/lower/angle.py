@@ -15,6 +15,7 @@ import numpy as np
 
 from qattn_compiler.blocks.block import Measure, RotationLayer
 from qattn_compiler.blocks.program import Program, Register
+from qattn_compiler.errors import LoweringError
 from qattn_compiler.lower.batch import Batch, Floats, Terms
 
 
@@ -34,13 +35,22 @@ def encode(terms: Terms, *, full: bool = False) -> list[Batch]:
     Args:
         terms: the weighted sums; their values and offsets are not used.
         full: no effect here: the structure never depends on the weights.
+
+    Raises:
+        LoweringError: an angle overflows.
     """
     del full
     _, first, member = np.unique(terms.weights, axis=0, return_index=True, return_inverse=True)
     count = len(terms.weights)
+    with np.errstate(over="ignore"):
+        turned = 2.0 * terms.weights[first]
+    if not np.isfinite(turned).all():
+        raise LoweringError("an angle 2 w overflows", hint="rescale the weights")
+    # Into (-pi, pi] by way of sine and cosine, which know pi to all digits: large weights keep their meaning.
+    turned = np.arctan2(np.sin(turned), np.cos(turned))
     batch = Batch(
         program(terms.weights.shape[1]),
-        {"weight": 2.0 * terms.weights[first]},
+        {"weight": turned},
         member=member.reshape(-1),
         position=np.arange(count),
         scale=np.ones(count),

@@ -134,6 +134,11 @@ class _Reader:
         index = expr.attr("index")
         body = self._settle(body)
         first, last = int(start.value), int(self.evaluate(stop))
+        if last <= first:
+            raise LoweringError(
+                f"this sum runs over nothing: {index} from {first} to {last - 1}",
+                place=place_of(self.root, expr),
+            )
         parts = [self._terms(_substitute(body, index, i)) for i in range(first, last)]
         return _join(parts)
 
