@@ -237,8 +237,9 @@ class Compiled:
             "report.html": report.to_html(),
             "decoding.json": json.dumps(self.decoding(), indent=1) + "\n",
         }
+        writer = cirq_results.JsonWriter()
         for i, circuit in enumerate(self.circuits):
-            files[_file_name(i, total)] = cirq_results.to_json(circuit)
+            files[_file_name(i, total)] = writer.text(circuit)
             progress("write", i + 1, total)
         return files
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -30,6 +31,59 @@ def to_json(circuit: cirq.AbstractCircuit) -> str:
         return cirq.to_json(circuit, indent=None)
     except (TypeError, ValueError) as error:
         raise CircuitError(f"the circuit has no JSON form: {error}") from error
+
+
+class JsonWriter:
+    """The text of `to_json` for many circuits that share qubits and most gates, several times faster.
+
+    Operations are written by Cirq once and then reused; only the angles of `PhasedXZ` gates are put into a
+    text that Cirq wrote for another angle. The first circuit is compared with what Cirq writes; should Cirq
+    ever write something else, all circuits are left to Cirq.
+    """
+
+    def __init__(self) -> None:
+        self._operations: dict[tuple[int, tuple[cirq.Qid, ...]], tuple[Any, str]] = {}
+        self._pulses: dict[Any, str] = {}
+        self._trusted: bool | None = None
+
+    def text(self, circuit: cirq.Circuit) -> str:
+        """The circuit's JSON.
+
+        Raises:
+            CircuitError: something in the circuit has no JSON form.
+        """
+        if self._trusted is False or cirq.is_parameterized(circuit) or circuit.tags:
+            return to_json(circuit)
+        moments = ", ".join(
+            f'{{"cirq_type": "Moment", "operations": [{", ".join(map(self._operation, moment.operations))}]}}'
+            for moment in circuit.moments
+        )
+        made = f'{{"cirq_type": "Circuit", "moments": [{moments}]}}'
+        if self._trusted is None:
+            self._trusted = made == to_json(circuit)
+            return self.text(circuit)
+        return made
+
+    def _operation(self, operation: cirq.Operation) -> str:
+        gate, qubits = operation.gate, operation.qubits
+        if type(operation) is not cirq.GateOperation:
+            return cirq.to_json(operation, indent=None)
+        if type(gate) is cirq.PhasedXZGate:
+            return self._pulse(gate, qubits[0])
+        key = (id(gate), qubits)  # the gate is kept beside its text, so that its id stays its own
+        if key not in self._operations:
+            self._operations[key] = (gate, cirq.to_json(operation, indent=None))
+        return self._operations[key][1]
+
+    def _pulse(self, gate: cirq.PhasedXZGate, qubit: cirq.Qid) -> str:
+        if qubit not in self._pulses:
+            marked = cirq.PhasedXZGate(x_exponent=1.5, z_exponent=2.5, axis_phase_exponent=3.5)
+            text = cirq.to_json(marked.on(qubit), indent=None)
+            for mark, name in (("3.5", "%(a)s"), ("1.5", "%(x)s"), ("2.5", "%(z)s")):
+                text = text.replace(f'exponent": {mark}', f'exponent": {name}')
+            self._pulses[qubit] = text
+        angles = {"x": gate.x_exponent, "z": gate.z_exponent, "a": gate.axis_phase_exponent}
+        return self._pulses[qubit] % {name: json.dumps(angle) for name, angle in angles.items()}
 
 
 def check_sampler(sampler: Any) -> Any:

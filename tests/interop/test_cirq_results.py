@@ -1,0 +1,80 @@
+"""JSON, sampling, taking foreign gates apart."""
+
+from __future__ import annotations
+
+import cirq
+import numpy as np
+import pytest
+import sympy
+
+from qattn_compiler.errors import CircuitError
+from qattn_compiler.interop import cirq_results
+
+Q = cirq.GridQubit.rect(1, 3)
+
+
+def pulses(seed: int) -> cirq.Circuit:
+    x, z, a = np.random.default_rng(seed).uniform(-1, 1, 3)
+    gate = cirq.PhasedXZGate(x_exponent=x, z_exponent=z, axis_phase_exponent=a)
+    return cirq.Circuit(
+        gate.on(Q[0]),
+        cirq.CZ(Q[0], Q[1]),
+        cirq.Z(Q[2]) ** z,
+        cirq.CZ(Q[1], Q[0]),
+        cirq.measure(Q[0], key="m"),
+    )
+
+
+def test_the_fast_writer_writes_what_cirq_writes():
+    writer = cirq_results.JsonWriter()
+    for seed in range(5):
+        circuit = pulses(seed)
+        assert writer.text(circuit) == cirq.to_json(circuit, indent=None)
+    assert writer._trusted
+
+
+@pytest.mark.parametrize(
+    "circuit",
+    [
+        cirq.Circuit(),
+        cirq.Circuit(
+            cirq.X(Q[0]).with_tags("t"), cirq.X(Q[1]).with_classical_controls("m"), cirq.depolarize(0.1)(Q[2])
+        ),
+        cirq.Circuit(cirq.X(Q[0]) ** sympy.Symbol("a")),
+        cirq.Circuit(cirq.CircuitOperation(cirq.FrozenCircuit(cirq.X(Q[0])))),
+    ],
+    ids=["empty", "walls", "symbols", "nested"],
+)
+def test_unusual_circuits_are_written_as_cirq_does(circuit):
+    writer = cirq_results.JsonWriter()
+    assert writer.text(pulses(0)) == cirq.to_json(pulses(0), indent=None)
+    assert cirq.read_json(json_text=writer.text(circuit)) == circuit
+
+
+def test_should_cirq_change_its_format_all_is_left_to_it(monkeypatch):
+    original = cirq.to_json
+
+    def other(obj, *args, **kwargs):
+        text = original(obj, *args, **kwargs)
+        return text.replace('"Circuit"', '"NewCircuit"') if isinstance(obj, cirq.Circuit) else text
+
+    monkeypatch.setattr(cirq, "to_json", other)
+    writer = cirq_results.JsonWriter()
+    assert "NewCircuit" in writer.text(pulses(0))
+    assert "NewCircuit" in writer.text(pulses(1))
+
+
+def test_what_has_no_json_form():
+    with pytest.raises(CircuitError, match="no JSON form"):
+        cirq_results.to_json(cirq.Circuit(cirq.X(Q[0]) ** sympy.sin(sympy.Symbol("a"))))
+
+
+def test_parity_means():
+    circuits = [
+        cirq.Circuit(cirq.X(Q[0]), cirq.measure(Q[0], key=cirq_results.READ_KEY)),
+        cirq.Circuit(cirq.X.on_each(Q[:2]), cirq.measure(*Q[:2], key=cirq_results.READ_KEY)),
+    ]
+    seen = []
+    means = cirq_results.parity_means(circuits, cirq.Simulator(), 10, lambda *step: seen.append(step))
+    assert means.tolist() == [-1.0, 1.0]
+    assert seen == [("sample", 1, 2), ("sample", 2, 2)]
