@@ -83,7 +83,11 @@ class JsonWriter:
                 text = text.replace(f'exponent": {mark}', f'exponent": {name}')
             self._pulses[qubit] = text
         angles = {"x": gate.x_exponent, "z": gate.z_exponent, "a": gate.axis_phase_exponent}
-        return self._pulses[qubit] % {name: json.dumps(angle) for name, angle in angles.items()}
+        return self._pulses[qubit] % {name: _number(angle) for name, angle in angles.items()}
+
+
+def _number(value: Any) -> str:
+    return repr(value) if type(value) is float else json.dumps(value)
 
 
 def check_sampler(sampler: Any) -> Any:
