@@ -201,7 +201,9 @@ class Compiled:
         Raises:
             OutputError: the folder cannot be written.
         """
-        write_folder(folder, self._files(progress))
+        with cirq_results.no_garbage_collection():
+            files = self._files(progress)
+        write_folder(folder, files)
 
     def decoding(self) -> dict[str, Any]:
         """The read-outs as plain data, with the rule that decodes them."""

@@ -3,10 +3,6 @@ device."""
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,6 +10,7 @@ from qattn_compiler.blocks.program import MAX_STATE_QUBITS
 from qattn_compiler.compiled import Compiled
 from qattn_compiler.errors import VerificationError
 from qattn_compiler.interop import cirq_io
+from qattn_compiler.interop.cirq_results import no_garbage_collection
 from qattn_compiler.passes.circuit.fuse_single_qubit import fuse_batch
 from qattn_compiler.progress import Progress
 from qattn_compiler.unit import Unit
@@ -46,7 +43,7 @@ def prove(compiled: Compiled, reference: NDArray[np.float64] | None, progress: P
     """
     checks: dict[str, float] = {}
     if compiled.is_bound:
-        with _no_garbage_collection():
+        with no_garbage_collection():
             checks["states"] = _check_circuits(compiled, progress)
     else:
         checks["states at random angles"] = max(
@@ -68,18 +65,6 @@ def prove(compiled: Compiled, reference: NDArray[np.float64] | None, progress: P
         )
     checks["circuits accepted by the device"] = float(len(compiled.circuits))
     return Verification(method, error, TOLERANCE, True, checks)
-
-
-@contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    """Making a thousand circuits makes a million objects and no cycles: collecting would only walk them."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _check_numbers(compiled: Compiled, reference: NDArray[np.float64]) -> float:

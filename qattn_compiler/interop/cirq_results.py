@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import cirq
@@ -14,6 +16,18 @@ from qattn_compiler.errors import CircuitError, OptionError
 
 READ_KEY = "readout"
 """Measurement key of compiled circuits: the observed qubits in the order of the observable."""
+
+
+@contextmanager
+def no_garbage_collection() -> Iterator[None]:
+    """Making a thousand circuits makes a million objects and no cycles: collecting would only walk them."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def z_product(qubits: Sequence[Any]) -> cirq.PauliString[Any]:
