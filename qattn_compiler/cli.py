@@ -255,8 +255,12 @@ def passes_command(as_json: AsJson = False) -> None:
     """List the passes."""
     from qattn_compiler import passes
 
-    listed = {name: (cls.__doc__ or "").strip().splitlines()[0] for name, cls in passes.registry().items()}
+    listed = {name: _first_line(cls) for name, cls in passes.registry().items()}
     print(json.dumps(listed) if as_json else "\n".join(f"{name:<22} {line}" for name, line in listed.items()))
+
+
+def _first_line(cls: type) -> str:
+    return (cls.__doc__ or "").strip().splitlines()[0].replace(" (module docstring)", "")
 
 
 @app.command("warmup")
