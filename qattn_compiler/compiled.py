@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -277,10 +277,6 @@ class Compiled:
         # Unbiased variance of a mean of +-1. One shot says nothing about its spread: the largest there is.
         error = np.sqrt(spread / (shots - 1)) if shots > 1 else np.ones(len(spread))
         return Estimate(values, np.abs(scales) * error.reshape(self.output_shape), shots)
-
-    def with_verification(self, verification: Verification) -> Compiled:
-        """The same result with what was proved of it."""
-        return replace(self, verification=verification)
 
 
 def _file_name(index: int, total: int) -> str:

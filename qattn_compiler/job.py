@@ -17,7 +17,7 @@ from qattn_compiler.expr.shapes import infer_shapes, resolve_sizes
 from qattn_compiler.frontends.weights import Weights, check_weights, load_weights
 from qattn_compiler.lower import amplitude, angle
 from qattn_compiler.lower.batch import Batch, Terms
-from qattn_compiler.lower.weighted_sum import weighted_sums
+from qattn_compiler.lower.weighted_sum import Form, weighted_sums
 from qattn_compiler.passes.symbolic.drop_dead import DropDead
 from qattn_compiler.passes.symbolic.fold_constants import FoldConstants
 from qattn_compiler.passes.symbolic.fuse_scales import FuseScales
@@ -59,10 +59,19 @@ class Job:
     shape: tuple[int, ...] = ()
     chosen: tuple[NDArray[np.int64], ...] = ()
     positions: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int64))
+    _form: Form | None = None
 
     def terms(self, values: Mapping[str, Floats]) -> Terms:
         """The chosen outputs as weighted sums."""
-        return weighted_sums(self.simplified, values, root=self.expr).at(self.positions)
+        return self.form(values).at(self.positions)
+
+    def form(self, values: Mapping[str, Floats]) -> Form:
+        """All outputs as weighted sums; found once for the job's own values."""
+        if values is not self.values:
+            return weighted_sums(self.simplified, values, root=self.expr)
+        if self._form is None:
+            self._form = weighted_sums(self.simplified, values, root=self.expr)
+        return self._form
 
     def batches(self, values: Mapping[str, Floats]) -> list[Batch]:
         """The chosen outputs in the encoding."""
@@ -148,7 +157,7 @@ def choose(job: Job, rows: Choice, components: Choice) -> None:
     Raises:
         OptionError: an index is outside the output, or the output has no such axis.
     """
-    form = weighted_sums(job.simplified, job.values, root=job.expr)
+    form = job.form(job.values)
     job.shape = form.shape
     axes: list[NDArray[np.int64]] = [np.arange(size) for size in form.shape]
     row_axis, column_axis = (-2, -1) if len(axes) >= 2 else (-1, None)
