@@ -9,7 +9,10 @@ from __future__ import annotations
 from math import pi
 from typing import Final
 
+import numpy as np
+
 from qattn_compiler.circuit.edit import Rule, Step
+from qattn_compiler.circuit.gates import GATES, Gate
 
 
 def _h(q: int) -> Step:
@@ -90,3 +93,13 @@ RULES: Final[dict[str, Rule]] = {
     ),
 }
 """Every two-qubit gate of the table but CZ itself."""
+
+
+def _cz_of(gate: Gate) -> int:
+    if gate.name in RULES:
+        return sum(step.name == "cz" for step in RULES[gate.name].steps)
+    return int(gate.num_qubits == 2)
+
+
+CZ_COUNT: Final = np.array([_cz_of(gate) for gate in GATES], dtype=np.int64)
+"""How many CZ each gate of the table takes by its rule; 0 for rows that are no gates."""

@@ -1,0 +1,266 @@
+"""Rebuild circuits as Pauli rotations and a Clifford, greedily (`synth.pauli`).
+
+Everything between two walls (measurements, resets, foreign operations, tagged gates) is one region. A region
+becomes rotations about Pauli strings, pulled to its front, and one Clifford; equal strings that meet merge;
+then gates are made anew. Several settings of the greedy search run, forwards and backwards, and the fewest
+two-qubit gates win; a region that would not get cheaper stays as it is. Angles are carried, so symbols
+survive.
+
+Sources: PCOAST (arXiv:2305.10966), Rustiq (arXiv:2404.03280), and the papers named in `synth.pauli`.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import ClassVar, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qattn_compiler.circuit.edit import Rule, Step, expand
+from qattn_compiler.circuit.gates import BY_NAME, GATES, NUM_QUBITS, ROTATION_ANGLE, ROTATION_FAMILY
+from qattn_compiler.circuit.params import GLOBAL_PHASE, Affine
+from qattn_compiler.circuit.regions import cut, joined
+from qattn_compiler.circuit.table import Circuit
+from qattn_compiler.errors import PassError
+from qattn_compiler.passes.circuit.base import CirqTransformer
+from qattn_compiler.passes.circuit.cost import entanglers
+from qattn_compiler.synth import pauli
+from qattn_compiler.synth.two_qubit_rules import RULES
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+MAX_QUBITS = 512
+"""Wider regions are left alone: strings would be long, and so would the search."""
+_PI = float(np.pi)
+
+
+@dataclass(frozen=True)
+class ResynthesisePaulis(CirqTransformer):
+    """Greedy Pauli synthesis of whole regions (module docstring).
+
+    Attributes:
+        effort: how many settings of the search are tried, 1 to 32.
+        seed: of the random part of scores.
+        free_swaps: SWAPs at the end of a region cost nothing (someone relabels them away); otherwise 3 each.
+        always: take the new circuit even where it is not cheaper (another pass will choose).
+
+    Keeps: meaning and global phase exactly, walls and tagged rows, parameters.
+    """
+
+    effort: int = 4
+    seed: int = 0
+    free_swaps: bool = False
+    always: bool = False
+    name: ClassVar[str] = "resynthesise-paulis"
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.effort <= MAX_EFFORT:
+            raise PassError(f"{self.name}: effort is {self.effort}; 1 to {MAX_EFFORT} was expected")
+
+    def run(self, circuit: Circuit, /) -> Circuit:
+        """The circuit with its regions rebuilt where that saves two-qubit gates."""
+        is_wall = (NUM_QUBITS[circuit.op] == 0) | (circuit.extra >= 0)
+        regions, walls = cut(circuit, is_wall)
+        pieces: list[Ints | tuple[Circuit, Ints]] = []
+        changed = False
+        for region, after in zip(regions, walls, strict=True):
+            new = self._rebuilt(region.circuit)
+            changed |= new is not None
+            pieces += [region.rows if new is None else (new, region.qubits), after]
+        return joined(circuit, pieces) if changed else circuit
+
+    def _rebuilt(self, part: Circuit) -> Circuit | None:
+        """A cheaper circuit for a region, or None."""
+        before = entanglers(part)
+        if part.num_qubits > MAX_QUBITS or before < 2:
+            return None
+        limit = 4 * before + 64 if self.always else before - 1
+        circuit = normalised(part)
+        forms = _forms(circuit)
+        tries = efforts(self.effort, self.seed)
+        with ThreadPoolExecutor(WORKERS) as pool:
+            found = list(pool.map(lambda way: pauli.synthesise(forms[way[1]], way[0], limit), tries))
+        swap = 0 if self.free_swaps else 3
+        prices = [(s.gates + swap * len(s.swaps), s.depth) if s else (limit + 1, 0) for s in found]
+        best = prices.index(min(prices))
+        chosen = found[best]
+        if chosen is None or prices[best][0] > limit:
+            return None
+        return _written(circuit, forms[tries[best][1]], chosen, backwards=tries[best][1])
+
+
+MAX_EFFORT: Final = 512
+WORKERS: Final = 2
+_WAYS: Final = (
+    (0.55, 0.0, 0.0),
+    (0.7, 0.3, 0.0),
+    (0.4, 0.02, 0.01),
+    (0.7, 0.02, 0.0),
+    (0.55, 0.02, 0.2),
+    (0.4, 0.3, 0.0),
+    (0.8, 0.1, 0.2),
+    (0.55, 0.1, 0.0),
+    (0.95, 0.3, 0.05),
+    (0.8, 0.0, 0.01),
+)
+"""Discount, tail and deep (see `pauli.Effort`) of the first settings, found by trying 96 on 23 circuits."""
+
+
+def efforts(count: int, seed: int) -> list[tuple[pauli.Effort, bool]]:
+    """Settings of the search, each with whether it works on the inverse circuit."""
+    rng = np.random.default_rng(seed)
+    out = []
+    for k in range(count):
+        if k < 2 * len(_WAYS):
+            discount, tail, deep = _WAYS[k // 2]
+            noise, wide = 0.0, k % 4 == 3
+        else:
+            discount, tail = float(rng.uniform(0.3, 0.95)), float(rng.choice([0.0, 0.02, 0.1, 0.3]))
+            deep, noise = float(rng.choice([0.0, 0.01, 0.05, 0.2])), float(rng.choice([0.0, 0.1, 0.4]))
+            wide = bool(rng.integers(2))
+        out.append((pauli.Effort(discount, tail, wide, noise, deep, seed + k), k % 2 == 1))
+    return out
+
+
+def _forms(circuit: Circuit) -> tuple[pauli.PauliForm, pauli.PauliForm]:
+    """The Pauli forms of a normalised circuit and of its inverse."""
+    kind = _KIND[circuit.op]
+    operands = np.ascontiguousarray(circuit.operands.T.astype(np.int64))
+    form = pauli.pull(
+        kind, operands[0], operands[1], circuit.angles[:, 0].copy(), circuit.affine, circuit.num_qubits
+    )
+    return form, form.inverse()
+
+
+_KIND = np.full(len(GATES), -1, dtype=np.int64)
+_KIND[pauli.CODES] = np.arange(len(pauli.CODES))
+
+
+def _written(circuit: Circuit, form: pauli.PauliForm, synthesis: pauli.Synthesis, backwards: bool) -> Circuit:
+    """The circuit of a synthesis (`backwards`: its inverse), with the angles of `circuit`."""
+    steps, rotation, minus = pauli.instructions(synthesis)
+    new = steps[rotation < 0]
+    phase = pauli.phase_between(form.clifford, new, circuit.num_qubits)
+    if backwards:
+        steps, rotation, minus = steps[::-1].copy(), rotation[::-1], minus[::-1]
+        gates = rotation < 0
+        steps[gates] = pauli.inverted(steps[gates][::-1])
+        phase = -phase
+    place = np.full(max(len(form), 1), -1, dtype=np.int64)
+    turns = np.flatnonzero(rotation >= 0)
+    place[rotation[turns]] = turns
+    target = np.where(form.members >= 0, place[form.members], -1)
+    sign = np.where(np.append(minus, False)[target], -1.0, 1.0) * form.factors
+    kept = target >= 0
+    angles = np.zeros((len(steps), 3))
+    angles[:, 0] = np.bincount(target[kept], (sign * circuit.angles[form.rows, 0])[kept], len(steps))
+    return replace(
+        circuit,
+        op=pauli.CODES[steps[:, 0]].astype(np.uint8),
+        operands=steps[:, 1:].astype(np.int32),
+        angles=angles,
+        extra=np.full(len(steps), -1, dtype=np.int32),
+        affine=_moved(circuit.affine, form.rows[kept], target[kept], sign[kept]),
+        phase=circuit.phase + form.phase + phase,
+    )
+
+
+def _moved(affine: Affine, rows: Ints, target: Ints, sign: Floats) -> Affine:
+    """The terms of the rows' angles, signed, at their new rows; those of the global phase stay."""
+    if not len(affine):
+        return affine
+    to = np.full(int(affine.slot.max()) // 3 + 1, -1, dtype=np.int64)
+    factor = np.zeros(len(to))
+    inside = rows < len(to)
+    to[rows[inside]], factor[rows[inside]] = target[inside], sign[inside]
+    is_phase = affine.slot == GLOBAL_PHASE
+    row = np.where(is_phase, 0, affine.slot // 3)
+    slot = np.where(is_phase, GLOBAL_PHASE, 3 * to[row])
+    weight = np.where(is_phase, 1.0, factor[row])
+    keep = is_phase | (to[row] >= 0)
+    return Affine.of(slot[keep], affine.param[keep], (affine.coef * weight)[keep])
+
+
+# -- into instructions
+
+
+def _turn(name: str, constant: float, *coefficients: float) -> Step:
+    return Step(name, (0,), (constant, coefficients))
+
+
+_QUARTERS = {
+    "rz": ((), ("s",), ("z",), ("sdg",)),
+    "rx": ((), ("h", "s", "h"), ("x",), ("h", "sdg", "h")),
+    "ry": ((), ("sdg", "h", "s", "h", "s"), ("y",), ("sdg", "h", "sdg", "h", "s")),
+}
+"""Rotations by k quarter turns, up to the phase exp(-i k pi / 4) (for k = 3: exp(i pi / 4), and a turn)."""
+_PAIRS = {"rzz": ((), ()), "rxx": (("h",), ("h",)), "ryy": (("sdg", "h"), ("h", "s"))}
+
+
+@cache
+def _rules() -> tuple[dict[str, int], dict[tuple[str, int], int], tuple[Rule, ...]]:
+    """Rule numbers by gate, and by (rotation, quarter turns)."""
+    rules: list[Rule] = []
+    gates: dict[str, int] = {}
+    for gate in GATES:
+        if gate.name in pauli.INSTRUCTIONS or gate.num_qubits == 0:
+            continue
+        gates[gate.name] = len(rules)
+        if gate.name in RULES:
+            rules.append(RULES[gate.name])
+        elif gate.name == "phased_xz":
+            rules.append(Rule((_turn("rz", 0, 0, 0, -1.0), _turn("rx", 0, 1.0), _turn("rz", 0, 0, 1.0, 1.0))))
+        else:
+            assert gate.rotation is not None
+            family, angle, phase = gate.rotation
+            rules.append(Rule((Step(family, (0,), (angle, ())),), (phase, ())))
+    quarters: dict[tuple[str, int], int] = {}
+    for family, words in _QUARTERS.items():
+        for k, names in enumerate(words):
+            quarters[family, k] = len(rules)
+            rules.append(Rule(tuple(Step(name, (0,)) for name in names), (_quarter_phase(k), ())))
+    for family, (before, after) in _PAIRS.items():
+        for k in range(4):
+            quarters[family, k] = len(rules)
+            rules.append(Rule(_pair(before, after, k), (_quarter_phase(k), ())))
+    return gates, quarters, tuple(rules)
+
+
+def _quarter_phase(k: int) -> float:
+    return (0.0, -_PI / 4, -_PI / 2, _PI / 4 + _PI)[k]
+
+
+def _pair(before: tuple[str, ...], after: tuple[str, ...], k: int) -> tuple[Step, ...]:
+    if k == 0:
+        return ()
+    around = [Step(name, (q,)) for name in before for q in (0, 1)]
+    back = [Step(name, (q,)) for name in after for q in (0, 1)]
+    if k == 2:
+        return (*around, Step("z", (0,)), Step("z", (1,)), *back)
+    inner = (Step("cx", (0, 1)), Step(("", "s", "", "sdg")[k], (1,)), Step("cx", (0, 1)))
+    return (*around, *inner, *back)
+
+
+def normalised(circuit: Circuit) -> Circuit:
+    """The circuit over `pauli.INSTRUCTIONS`, numeric rotations by quarter turns as Clifford gates."""
+    gates, quarters, rules = _rules()
+    by_code = np.full(len(GATES), -1, dtype=np.int64)
+    for name, number in gates.items():
+        by_code[BY_NAME[name].code] = number
+    circuit = expand(circuit, by_code[circuit.op], rules)
+    family = ROTATION_FAMILY[circuit.op]
+    turns = np.round(circuit.angles[:, 0] / (_PI / 2))
+    exact = np.abs(circuit.angles[:, 0] - turns * (_PI / 2)) < pauli.QUARTER
+    fit = (family == circuit.op) & (ROTATION_ANGLE[circuit.op] == 0) & exact & ~circuit.symbolic_rows
+    program = np.full(len(circuit), -1, dtype=np.int64)
+    whole = 0
+    for (name, k), number in quarters.items():
+        rows = fit & (circuit.op == BY_NAME[name].code) & (turns % 4 == k)
+        program[rows] = number
+        whole += int(((turns[rows] - k) / 4).sum())
+    out = expand(circuit, program, rules)
+    return out if not whole % 2 else replace(out, phase=out.phase + _PI)

@@ -1,0 +1,98 @@
+"""Cut circuits into regions between walls, and put them together again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qattn_compiler.circuit.params import GLOBAL_PHASE, Affine
+from qattn_compiler.circuit.table import Circuit
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Region:
+    """Rows of a circuit that may be replaced as a whole.
+
+    Attributes:
+        rows: shape (count,), ascending.
+        circuit: these rows on the qubits that they use, without global phase; all parameters are kept.
+        qubits: shape (circuit.num_qubits,): which qubit of the whole each of its qubits is.
+    """
+
+    rows: Ints
+    circuit: Circuit
+    qubits: Ints
+
+
+def cut(circuit: Circuit, is_wall: NDArray[np.bool_]) -> tuple[list[Region], list[Ints]]:
+    """The regions between walls.
+
+    Args:
+        circuit: any.
+        is_wall: shape (rows,): rows that stay, and that nothing passes.
+
+    Returns:
+        regions, and for each the walls that come after it and before the next: regions[0], walls[0],
+        regions[1], ... is an order of execution.
+    """
+    if not is_wall.any():
+        return [region(circuit, np.arange(len(circuit)))], [np.zeros(0, dtype=np.int64)]
+    from qattn_compiler.circuit.region_kernels import levels
+
+    level = levels(is_wall, circuit.wires, circuit.num_wires)
+    order = np.argsort(2 * level + is_wall, kind="stable")
+    key = (2 * level + is_wall)[order]
+    edges = np.searchsorted(key, np.arange(int(key[-1]) + 3))
+    regions, walls = [], []
+    for k in range(0, int(key[-1]) + 1, 2):
+        regions.append(region(circuit, order[edges[k] : edges[k + 1]]))
+        walls.append(order[edges[k + 1] : edges[k + 2]])
+    return regions, walls
+
+
+def region(circuit: Circuit, rows: Ints) -> Region:
+    """The region of these rows, which must be rows of one or two qubits without extras."""
+    part = circuit.with_rows(rows)
+    qubits = np.unique(part.operands[part.operands >= 0])
+    number = np.full(circuit.num_qubits + 1, -1, dtype=np.int32)  # the last entry stands for "none"
+    number[qubits] = np.arange(len(qubits))
+    keep = part.affine.slot != GLOBAL_PHASE
+    affine = Affine.of(part.affine.slot[keep], part.affine.param[keep], part.affine.coef[keep])
+    labels = tuple(circuit.qubits[q] for q in qubits.tolist())
+    small = replace(part, qubits=labels, operands=number[part.operands], affine=affine, phase=0.0, extras=())
+    return Region(rows, small, qubits.astype(np.int64))
+
+
+def joined(circuit: Circuit, pieces: Sequence[Ints | tuple[Circuit, Ints]]) -> Circuit:
+    """The circuit made of pieces: rows of it, or (new part, its qubits) in the place of a region.
+
+    The phase of the whole is kept and those of the new parts are added.
+    """
+    columns: list[tuple[NDArray[np.uint8], NDArray[np.int32], NDArray[np.float64], NDArray[np.int32]]] = []
+    phases = circuit.affine.slot == GLOBAL_PHASE
+    terms = [(circuit.affine.slot[phases], circuit.affine.param[phases], circuit.affine.coef[phases])]
+    phase, size = circuit.phase, 0
+    for piece in pieces:
+        if isinstance(piece, tuple):
+            part, qubits = piece
+            number = np.append(qubits, -1).astype(np.int32)
+            operands = number[part.operands]
+            phase += part.phase
+        else:
+            part = circuit.with_rows(piece)
+            operands = part.operands
+        inner = part.affine.slot != GLOBAL_PHASE
+        if isinstance(piece, tuple):
+            terms.append((part.affine.slot[~inner], part.affine.param[~inner], part.affine.coef[~inner]))
+        terms.append((part.affine.slot[inner] + 3 * size, part.affine.param[inner], part.affine.coef[inner]))
+        columns.append((part.op, operands, part.angles, part.extra))
+        size += len(part)
+    slot, param, coef = (np.concatenate(column) for column in zip(*terms, strict=True))
+    op, operands, angles, extra = (np.concatenate(column) for column in zip(*columns, strict=True))
+    affine = Affine.of(slot, param, coef)
+    return replace(circuit, op=op, operands=operands, angles=angles, extra=extra, affine=affine, phase=phase)
