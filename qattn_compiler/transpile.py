@@ -8,6 +8,7 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from qattn_compiler import targets
 from qattn_compiler.circuit.gates import MEASURE, NUM_QUBITS
@@ -15,6 +16,7 @@ from qattn_compiler.circuit.layout import Routed
 from qattn_compiler.circuit.table import Circuit
 from qattn_compiler.errors import OptionError, VerificationError
 from qattn_compiler.interop import cirq_io, cirq_results
+from qattn_compiler.passes.circuit.cost import two_qubit
 from qattn_compiler.passes.circuit.drop_negligible import DropNegligible
 from qattn_compiler.pipeline import Pass
 from qattn_compiler.report.metrics import execution, metrics
@@ -89,17 +91,43 @@ def transpile(
     machine = targets.get(target) if isinstance(target, str) else target
     source = cirq_io.from_cirq(cirq_results.expand_unknown(circuit, cirq_io.count_rows))
     track = Track(atol)
-    logical = machine.logical_passes(optimization_level).run(source, track.hook("logical"))
-    started = perf_counter()
-    routed = machine.route(optimization_level, seed).route(logical)
-    track.steps.append(Step("route", "route", perf_counter() - started, metrics(routed.circuit)))
+    routed, logical, place = _routed(source, machine, optimization_level, seed, track)
     native = machine.physical_passes(optimization_level, atol).run(routed.circuit, track.hook("physical"))
     out = cirq_io.to_cirq(native, global_phase=False)
     machine.validate(out)
-    verification = check(source, logical, routed, native, track.dropped) if verify else NOT_VERIFIED
+    if verify:
+        check_routing(logical, routed.circuit, routed.initial, routed.final, _adjacency_of(routed))
+    routed = replace(routed, final=routed.final[place])
+    verification = check(source, routed, native, track.dropped) if verify else NOT_VERIFIED
     report = tell(machine, native, routed, track, verification, perf_counter() - begin)
     places = (layout(source, machine, routed.initial), layout(source, machine, routed.final))
     return Transpiled(out, *places, report, verification)
+
+
+def _routed(
+    source: Circuit, machine: Target, level: int, seed: int, track: Track
+) -> tuple[Routed, Circuit, NDArray[np.int32]]:
+    """The cheapest of the optimizer's circuits on the machine's qubits.
+
+    Returns:
+        the routed circuit, the optimizer's, and on which of its qubits each qubit's content ends.
+    """
+    started = perf_counter()
+    found = machine.optimizer(level, seed, track.atol).candidates(source)
+    track.steps.append(Step("optimize", "logical", perf_counter() - started, metrics(found[-1].circuit)))
+    started = perf_counter()
+    best = 0
+    if len(found) > 1:
+        finish = machine.physical_passes(level, track.atol)
+        quick = machine.route(level, seed, quick=True)
+        best = int(
+            min(range(len(found)), key=lambda k: two_qubit(finish.run(quick.route(found[k].circuit).circuit)))
+        )
+    chosen = found[best]
+    routed = machine.route(level, seed).route(chosen.circuit)
+    track.dropped += chosen.dropped
+    track.steps.append(Step("route", "route", perf_counter() - started, metrics(routed.circuit)))
+    return routed, chosen.circuit, chosen.place
 
 
 class Track:
@@ -126,14 +154,14 @@ def layout(source: Circuit, machine: Target, places: Any) -> dict[Any, Any]:
     return {q: machine.device.qubits[p] for q, p in zip(source.qubits, places.tolist(), strict=True)}
 
 
-def check(source: Circuit, logical: Circuit, routed: Routed, native: Circuit, dropped: float) -> Verification:
-    """Replay the routing; compare unitaries where the result is small and free of foreign operations.
+def check(source: Circuit, routed: Routed, native: Circuit, dropped: float) -> Verification:
+    """Compare unitaries where the result is small and free of foreign operations; the routing is replayed
+    already.
 
     Raises:
         VerificationError: something is wrong.
     """
     allowed = TOLERANCE + dropped
-    check_routing(logical, routed.circuit, routed.initial, routed.final, _adjacency_of(routed))
     pair = _comparable(source, native, routed)
     if pair is None:
         method = "routing replayed gate by gate; the other passes were not checked on this circuit"

@@ -17,6 +17,8 @@ from qattn_compiler.passes.circuit.decompose import DecomposeTwoQubit
 from qattn_compiler.passes.circuit.drop_negligible import DropNegligible
 from qattn_compiler.passes.circuit.fuse_single_qubit import FuseSingleQubit
 from qattn_compiler.passes.circuit.merge_rotations import MergeRotations
+from qattn_compiler.passes.circuit.optimize import Optimize
+from qattn_compiler.passes.circuit.resynthesise_two_qubit import ResynthesiseTwoQubit
 from qattn_compiler.passes.circuit.route import Route
 from qattn_compiler.pipeline import Pass, Pipeline
 
@@ -55,10 +57,15 @@ class Target:
             return Pipeline((), label="logical")
         return Pipeline((MergeRotations(), CancelInverses()), repeat=True, label="logical")
 
-    def route(self, level: int, seed: int) -> Route:
-        """The placement and routing pass."""
+    def optimizer(self, level: int, seed: int, atol: float) -> Optimize:
+        """What runs before qubits are placed, where SWAPs may be done by relabelling."""
         check_level(level)
-        return Route(self.device, seed=seed, trials=_TRIALS[level])
+        return Optimize(level, atol, seed=seed)
+
+    def route(self, level: int, seed: int, quick: bool = False) -> Route:
+        """The placement and routing pass (`quick`: a short search, to compare circuits)."""
+        check_level(level)
+        return Route(self.device, seed=seed, trials=_TRIALS[1] if quick else _TRIALS[level])
 
     def physical_passes(self, level: int, atol: float = 0.0) -> Pipeline[Circuit]:
         """What runs on physical qubits: native gates only at the end, symbolic single-qubit runs aside.
@@ -70,7 +77,7 @@ class Target:
         check_level(level)
         native: tuple[Pass[Circuit], ...] = (DecomposeTwoQubit(),)
         if level >= 2:
-            native = (CancelInverses(), AbsorbSwaps(), *native)
+            native = (CancelInverses(), AbsorbSwaps(), ResynthesiseTwoQubit(), *native)
         if level >= 1:
             simplify: tuple[Pass[Circuit], ...] = (DropNegligible(atol), MergeRotations(), CancelInverses())
             native = (*native, Pipeline(simplify, repeat=True, label="physical"))

@@ -1,0 +1,159 @@
+"""All passes that need no machine, by level, run until the cost stops falling.
+
+Level 1 merges and cancels. Level 2 also drops negligible rotations, folds phases and resynthesises two-qubit
+blocks. Level 3 builds the circuit anew as Pauli rotations and a Clifford as well, looks at blocks of three
+qubits, and takes the cheapest of all that. A step is kept only if the cost falls.
+
+SWAPs are done by relabelling where the caller allows it (`Optimize.relabelled`), as a compiler that reports
+a final layout may.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import ClassVar, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qattn_compiler.circuit.relabel import with_swaps, without_swaps
+from qattn_compiler.circuit.table import Circuit
+from qattn_compiler.errors import PassError
+from qattn_compiler.passes.circuit.base import CirqTransformer
+from qattn_compiler.passes.circuit.cancel_inverses import CancelInverses
+from qattn_compiler.passes.circuit.cost import COSTS, entanglers
+from qattn_compiler.passes.circuit.drop_negligible import DropNegligible
+from qattn_compiler.passes.circuit.merge_rotations import MergeRotations
+from qattn_compiler.passes.circuit.resynthesise_paulis import ResynthesisePaulis
+from qattn_compiler.passes.circuit.resynthesise_three_qubit import ResynthesiseThreeQubit
+from qattn_compiler.passes.circuit.resynthesise_two_qubit import ResynthesiseTwoQubit
+
+LEVELS: Final = (0, 1, 2, 3)
+MAX_ROUNDS: Final = 20
+PAULI_GATES: Final = 6000
+"""Circuits with more entanglers are tried by a sample before they are rebuilt as Pauli rotations."""
+SAMPLE: Final = 600
+"""Entanglers in that sample."""
+THREE_GATES: Final = 3000
+"""Circuits with more entanglers are not searched for blocks of three qubits."""
+
+
+@dataclass(frozen=True, eq=False)
+class Optimized:
+    """A cheaper circuit and what it takes to read it.
+
+    Attributes:
+        circuit: the circuit.
+        place: shape (qubits,): the qubit on which each qubit's content is at the end.
+        dropped: sum of the |angle| (radians) of all rotations that were dropped.
+    """
+
+    circuit: Circuit
+    place: NDArray[np.int32]
+    dropped: float = 0.0
+
+    def then(self, step: CirqTransformer) -> Optimized:
+        """This, after one more pass, which may leave SWAPs."""
+        more = step.dropped(self.circuit) if isinstance(step, DropNegligible) else 0.0
+        after = step.run(self.circuit)
+        if after is self.circuit:
+            return self
+        circuit, moved = without_swaps(after)
+        return Optimized(circuit, moved[self.place], self.dropped + more)
+
+
+@dataclass(frozen=True)
+class Optimize(CirqTransformer):
+    """Optimise for all-to-all coupling over CZ and single-qubit gates (module docstring).
+
+    Attributes:
+        level: 0 (nothing) to 3 (everything).
+        atol: rotations up to this angle (radians) are dropped.
+        cost: a name of `cost.COSTS`.
+        seed: of all searches.
+
+    Keeps: meaning (up to what is dropped) and global phase; walls and tagged rows.
+
+    Raises:
+        PassError: unknown level or cost, or atol out of range.
+    """
+
+    level: int = 3
+    atol: float = 0.0
+    cost: str = "two-qubit"
+    seed: int = 0
+    name: ClassVar[str] = "optimize"
+    opens_gates: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if self.level not in LEVELS:
+            raise PassError(f"{self.name}: level is {self.level}; 0, 1, 2 or 3 was expected")
+        if self.cost not in COSTS:
+            raise PassError(
+                f"{self.name}: there is no cost {self.cost!r}", hint=f"there are {', '.join(COSTS)}"
+            )
+        DropNegligible(self.atol)
+
+    def run(self, circuit: Circuit, /) -> Circuit:
+        """The cheapest circuit found, with SWAPs done by gates."""
+        if self.level == 0:
+            return circuit
+        price = COSTS[self.cost]
+        found = [with_swaps(best.circuit, best.place) for best in self.candidates(circuit)]
+        best = min(found, key=price)
+        return best if price(best) < price(circuit) else circuit
+
+    def relabelled(self, circuit: Circuit) -> Optimized:
+        """The cheapest circuit found, with SWAPs done by relabelling."""
+        price = COSTS[self.cost]
+        return min(self.candidates(circuit), key=lambda found: price(found.circuit))
+
+    def candidates(self, circuit: Circuit) -> list[Optimized]:
+        """All circuits worth a look, the one that keeps the given structure first; SWAPs are relabelled."""
+        plain, place = without_swaps(circuit)
+        start = Optimized(plain, place)
+        if self.level == 0:
+            return [Optimized(circuit, np.arange(circuit.num_qubits, dtype=np.int32))]
+        tidy = self._tidied(start)
+        return [tidy, *self._searched(tidy)] if self.level == 3 else [tidy]
+
+    def _tidied(self, start: Optimized) -> Optimized:
+        steps: tuple[CirqTransformer, ...] = (MergeRotations(), CancelInverses())
+        if self.level >= 2:
+            steps = (DropNegligible(self.atol), *steps, ResynthesiseTwoQubit())
+        price = COSTS[self.cost]
+        best, least = start, price(start.circuit)
+        for _ in range(MAX_ROUNDS):
+            now = best
+            for step in steps:
+                now = now.then(step)
+            cost = price(now.circuit)
+            if now is best or cost >= least:
+                break
+            best, least = now, cost
+        return best
+
+    def _searched(self, tidy: Optimized) -> Iterator[Optimized]:
+        best = tidy
+        if self._worth_rebuilding(tidy.circuit):
+            rebuilt = self._tidied(tidy.then(self._paulis(tidy.circuit)))
+            yield rebuilt
+            best = min(best, rebuilt, key=lambda found: COSTS[self.cost](found.circuit))
+        if entanglers(best.circuit) <= THREE_GATES:
+            smaller = best.then(ResynthesiseThreeQubit(seed=self.seed))
+            if smaller is not best:
+                yield self._tidied(smaller)
+
+    def _paulis(self, circuit: Circuit) -> ResynthesisePaulis:
+        """As many settings of the search as the size allows."""
+        effort = int(np.clip(200_000 / (1 + entanglers(circuit) * circuit.num_qubits), 4, 96))
+        return ResynthesisePaulis(effort, self.seed, free_swaps=True, always=True)
+
+    def _worth_rebuilding(self, circuit: Circuit) -> bool:
+        total = entanglers(circuit)
+        if total <= PAULI_GATES:
+            return total > 1
+        rows = np.flatnonzero(np.cumsum(circuit.is_two_qubit) <= SAMPLE)
+        sample = replace(circuit.with_rows(rows), phase=0.0)
+        return ResynthesisePaulis(2, self.seed, free_swaps=True).run(sample) is not sample
