@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from qattn_compiler.circuit.edit import Rule, Step, expand
 from qattn_compiler.circuit.gates import BY_NAME, GATES, NUM_QUBITS, ROTATION_ANGLE, ROTATION_FAMILY
 from qattn_compiler.circuit.params import GLOBAL_PHASE, Affine
-from qattn_compiler.circuit.regions import cut, joined
+from qattn_compiler.circuit.regions import replaced
 from qattn_compiler.circuit.table import Circuit
 from qattn_compiler.errors import PassError
 from qattn_compiler.passes.circuit.base import CirqTransformer
@@ -63,17 +63,9 @@ class ResynthesisePaulis(CirqTransformer):
 
     def run(self, circuit: Circuit, /) -> Circuit:
         """The circuit with its regions rebuilt where that saves two-qubit gates."""
-        is_wall = (NUM_QUBITS[circuit.op] == 0) | (circuit.extra >= 0)
-        regions, walls = cut(circuit, is_wall)
-        pieces: list[Ints | tuple[Circuit, Ints]] = []
-        changed = False
-        for region, after in zip(regions, walls, strict=True):
-            new = self._rebuilt(region.circuit)
-            changed |= new is not None
-            pieces += [region.rows if new is None else (new, region.qubits), after]
-        return joined(circuit, pieces) if changed else circuit
+        return replaced(circuit, (NUM_QUBITS[circuit.op] == 0) | (circuit.extra >= 0), self.rebuilt)
 
-    def _rebuilt(self, part: Circuit) -> Circuit | None:
+    def rebuilt(self, part: Circuit) -> Circuit | None:
         """A cheaper circuit for a region, or None."""
         before = entanglers(part)
         if part.num_qubits > MAX_QUBITS or before < 2:

@@ -8,17 +8,20 @@ from numpy.typing import NDArray
 
 
 @numba.njit(cache=True, nogil=True)
-def levels(is_wall: NDArray[np.bool_], wires: NDArray[np.int32], num_wires: int) -> NDArray[np.int64]:
+def levels(
+    is_wall: NDArray[np.bool_], ordered: NDArray[np.bool_], wires: NDArray[np.int32], num_wires: int
+) -> NDArray[np.int64]:
     """How many walls stand before each row, along the worst path.
 
     Args:
         is_wall: shape (rows,).
+        ordered: shape (rows,): walls that keep their order among themselves.
         wires: shape (rows, width), -1 fills up.
         num_wires: wire numbers are below this.
 
     Returns:
-        shape (rows,), not falling from wall to wall. Rows of level 0, walls of level 0, rows of level 1, ...
-        is an order of execution.
+        shape (rows,), not falling from one ordered wall to the next. Rows of level 0, walls of level 0,
+        rows of level 1, ... is an order of execution.
     """
     rows, width = wires.shape
     reached = np.zeros(num_wires, dtype=np.int64)
@@ -30,7 +33,7 @@ def levels(is_wall: NDArray[np.bool_], wires: NDArray[np.int32], num_wires: int)
             if wires[row, k] < 0:
                 break
             level = max(level, reached[wires[row, k]])
-        if is_wall[row]:  # walls keep their order
+        if is_wall[row] and ordered[row]:
             level = max(level, last)
             last = level
         out[row] = level

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -29,30 +29,52 @@ class Region:
     qubits: Ints
 
 
-def cut(circuit: Circuit, is_wall: NDArray[np.bool_]) -> tuple[list[Region], list[Ints]]:
+def cut(circuit: Circuit, is_wall: NDArray[np.bool_]) -> tuple[list[list[Region]], list[Ints]]:
     """The regions between walls.
 
     Args:
         circuit: any.
-        is_wall: shape (rows,): rows that stay, and that nothing passes.
+        is_wall: shape (rows,): rows that stay, and that nothing passes; rows with extras must be among them,
+            and keep their order.
 
     Returns:
-        regions, and for each the walls that come after it and before the next: regions[0], walls[0],
-        regions[1], ... is an order of execution.
+        for each level its regions, on separate qubits, and the walls that come after them and before the next
+        level: regions[0], walls[0], regions[1], ... is an order of execution.
     """
     if not is_wall.any():
-        return [region(circuit, np.arange(len(circuit)))], [np.zeros(0, dtype=np.int64)]
+        return [_parts(circuit, np.arange(len(circuit)))], [np.zeros(0, dtype=np.int64)]
     from qattn_compiler.circuit.region_kernels import levels
 
-    level = levels(is_wall, circuit.wires, circuit.num_wires)
+    level = levels(is_wall, circuit.extra >= 0, circuit.wires, circuit.num_wires)
     order = np.argsort(2 * level + is_wall, kind="stable")
     key = (2 * level + is_wall)[order]
     edges = np.searchsorted(key, np.arange(int(key[-1]) + 3))
     regions, walls = [], []
     for k in range(0, int(key[-1]) + 1, 2):
-        regions.append(region(circuit, order[edges[k] : edges[k + 1]]))
+        regions.append(_parts(circuit, order[edges[k] : edges[k + 1]]))
         walls.append(order[edges[k + 1] : edges[k + 2]])
     return regions, walls
+
+
+def _parts(circuit: Circuit, rows: Ints) -> list[Region]:
+    """Rows as regions that share no qubit."""
+    if not len(rows):
+        return []
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    pairs = circuit.operands[rows]
+    two = pairs[:, 1] >= 0
+    size = circuit.num_qubits
+    graph = coo_array((np.ones(int(two.sum())), (pairs[two, 0], pairs[two, 1])), shape=(size, size))
+    count, component = connected_components(graph, directed=False)
+    number = component[pairs[:, 0]]
+    if (number == number[0]).all():
+        return [region(circuit, rows)]
+    order = np.argsort(number, kind="stable")
+    edges = np.searchsorted(number[order], np.arange(count + 1))
+    chosen = [order[edges[k] : edges[k + 1]] for k in np.unique(number).tolist()]
+    return [region(circuit, rows[part]) for part in chosen]
 
 
 def region(circuit: Circuit, rows: Ints) -> Region:
@@ -96,3 +118,23 @@ def joined(circuit: Circuit, pieces: Sequence[Ints | tuple[Circuit, Ints]]) -> C
     op, operands, angles, extra = (np.concatenate(column) for column in zip(*columns, strict=True))
     affine = Affine.of(slot, param, coef)
     return replace(circuit, op=op, operands=operands, angles=angles, extra=extra, affine=affine, phase=phase)
+
+
+def replaced(
+    circuit: Circuit, is_wall: NDArray[np.bool_], rebuild: Callable[[Circuit], Circuit | None]
+) -> Circuit:
+    """The circuit with each region between walls replaced by what `rebuild` makes of it, unless that is None.
+
+    Returns:
+        the same object if every region stays.
+    """
+    regions, walls = cut(circuit, is_wall)
+    pieces: list[Ints | tuple[Circuit, Ints]] = []
+    changed = False
+    for level, after in zip(regions, walls, strict=True):
+        for one in level:
+            new = rebuild(one.circuit)
+            changed |= new is not None
+            pieces.append(one.rows if new is None else (new, one.qubits))
+        pieces.append(after)
+    return joined(circuit, pieces) if changed else circuit

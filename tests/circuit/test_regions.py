@@ -15,10 +15,12 @@ def test_cut_and_joined_is_the_same_circuit(circuit):
     is_wall = (NUM_QUBITS[circuit.op] == 0) | (circuit.extra >= 0)
     regions, after = cut(circuit, is_wall)
     pieces = []
-    for region, rows in zip(regions, after, strict=True):
-        assert not is_wall[region.rows].any()
+    for level, rows in zip(regions, after, strict=True):
         assert is_wall[rows].all()
-        pieces += [(region.circuit, region.qubits), rows]
+        for region in level:
+            assert not is_wall[region.rows].any()
+            pieces.append((region.circuit, region.qubits))
+        pieces.append(rows)
     again = joined(circuit, pieces)
     assert len(again) == len(circuit)
     assert walls(again) == walls(circuit)
@@ -28,8 +30,8 @@ def test_cut_and_joined_is_the_same_circuit(circuit):
 def test_a_wall_parts_only_its_own_wires():
     circuit = make(3, ("h", 0), ("h", 1), ("cz", (0, 1)), ("h", 2))
     regions, _ = cut(circuit, np.array([False, True, False, False]))
-    assert [region.rows.tolist() for region in regions] == [[0, 3], [2]]
-    assert [region.qubits.tolist() for region in regions] == [[0, 2], [0, 1]]
+    assert [[part.rows.tolist() for part in level] for level in regions] == [[[0], [3]], [[2]]]
+    assert [[part.qubits.tolist() for part in level] for level in regions] == [[[0], [2]], [[0, 1]]]
 
 
 @given(circuits(gates="entangling", walls=False))
