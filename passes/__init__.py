@@ -25,6 +25,11 @@ if TYPE_CHECKING:
     from qattn_compiler.pipeline import Pipeline
 
 _TABLE = {
+    "optimize": "circuit.optimize:Optimize",
+    "clifford": "circuit.clifford:Clifford",
+    "resynthesise-paulis": "circuit.resynthesise_paulis:ResynthesisePaulis",
+    "resynthesise-two-qubit": "circuit.resynthesise_two_qubit:ResynthesiseTwoQubit",
+    "resynthesise-three-qubit": "circuit.resynthesise_three_qubit:ResynthesiseThreeQubit",
     "decompose-two-qubit": "circuit.decompose:DecomposeTwoQubit",
     "merge-rotations": "circuit.merge_rotations:MergeRotations",
     "cancel-inverses": "circuit.cancel_inverses:CancelInverses",

@@ -10,7 +10,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-MODULES = ("qattn_compiler.circuit.kernels", "qattn_compiler.passes.circuit.kernels")
+MODULES = (
+    "qattn_compiler.circuit.kernels",
+    "qattn_compiler.circuit.region_kernels",
+    "qattn_compiler.passes.circuit.block_kernels",
+    "qattn_compiler.passes.circuit.kernels",
+    "qattn_compiler.synth.weyl_kernels",
+)
+"""What every compile needs; the searches of level 3 compile theirs when they are first used."""
 MESSAGE = "compiling kernels (first run only)"
 
 

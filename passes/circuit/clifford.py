@@ -23,27 +23,8 @@ from qattn_compiler.passes.circuit.resynthesise_paulis import ResynthesisePaulis
 from qattn_compiler.synth.pauli import QUARTER
 
 _ALWAYS: Final = np.zeros(len(GATES), dtype=bool)
-_ALWAYS[
-    [
-        BY_NAME[name].code
-        for name in [
-            "x",
-            "y",
-            "z",
-            "h",
-            "s",
-            "sdg",
-            "sx",
-            "sxdg",
-            "cx",
-            "cy",
-            "cz",
-            "swap",
-            "iswap",
-            "iswapdg",
-        ]
-    ]
-] = True
+for _name in ("x", "y", "z", "h", "s", "sdg", "sx", "sxdg", "cx", "cy", "cz", "swap", "iswap", "iswapdg"):
+    _ALWAYS[BY_NAME[_name].code] = True
 _STEP: Final = np.zeros(len(GATES))
 """Multiples of this angle (radians) make the gate a Clifford gate; 0: none do."""
 for _names, _step in (("rx ry rz rxx ryy rzz", np.pi / 2), ("cphase", np.pi)):

@@ -47,11 +47,20 @@ class Optimized:
         circuit: the circuit.
         place: shape (qubits,): the qubit on which each qubit's content is at the end.
         dropped: sum of the |angle| (radians) of all rotations that were dropped.
+        relabels: whether SWAPs are done by relabelling.
     """
 
     circuit: Circuit
     place: NDArray[np.int32]
     dropped: float = 0.0
+    relabels: bool = True
+
+    @staticmethod
+    def start(circuit: Circuit, relabels: bool) -> Optimized:
+        """A circuit as it is, but for its SWAPs."""
+        if relabels:
+            return Optimized(*without_swaps(circuit))
+        return Optimized(circuit, np.arange(circuit.num_qubits, dtype=np.int32), relabels=False)
 
     def then(self, step: CirqTransformer) -> Optimized:
         """This, after one more pass, which may leave SWAPs."""
@@ -59,8 +68,8 @@ class Optimized:
         after = step.run(self.circuit)
         if after is self.circuit:
             return self
-        circuit, moved = without_swaps(after)
-        return Optimized(circuit, moved[self.place], self.dropped + more)
+        next_one = Optimized.start(after, self.relabels)
+        return replace(next_one, place=next_one.place[self.place], dropped=self.dropped + more)
 
 
 @dataclass(frozen=True)
@@ -96,11 +105,12 @@ class Optimize(CirqTransformer):
         DropNegligible(self.atol)
 
     def run(self, circuit: Circuit, /) -> Circuit:
-        """The cheapest circuit found, with SWAPs done by gates."""
+        """The cheapest circuit found, with SWAPs done by gates (walls stay on their qubits)."""
         if self.level == 0:
             return circuit
         price = COSTS[self.cost]
-        found = [with_swaps(best.circuit, best.place) for best in self.candidates(circuit)]
+        relabels = bool((circuit.extra < 0).all())
+        found = [with_swaps(best.circuit, best.place) for best in self.candidates(circuit, relabels)]
         best = min(found, key=price)
         return best if price(best) < price(circuit) else circuit
 
@@ -109,13 +119,16 @@ class Optimize(CirqTransformer):
         price = COSTS[self.cost]
         return min(self.candidates(circuit), key=lambda found: price(found.circuit))
 
-    def candidates(self, circuit: Circuit) -> list[Optimized]:
-        """All circuits worth a look, the one that keeps the given structure first; SWAPs are relabelled."""
-        plain, place = without_swaps(circuit)
-        start = Optimized(plain, place)
+    def candidates(self, circuit: Circuit, relabels: bool = True) -> list[Optimized]:
+        """All circuits worth a look, the one that keeps the given structure first.
+
+        Args:
+            circuit: any.
+            relabels: do SWAPs by relabelling; measurements and all other rows move with their qubits.
+        """
         if self.level == 0:
-            return [Optimized(circuit, np.arange(circuit.num_qubits, dtype=np.int32))]
-        tidy = self._tidied(start)
+            return [Optimized.start(circuit, relabels=False)]
+        tidy = self._tidied(Optimized.start(circuit, relabels))
         return [tidy, *self._searched(tidy)] if self.level == 3 else [tidy]
 
     def _tidied(self, start: Optimized) -> Optimized:
@@ -137,7 +150,7 @@ class Optimize(CirqTransformer):
     def _searched(self, tidy: Optimized) -> Iterator[Optimized]:
         best = tidy
         if self._worth_rebuilding(tidy.circuit):
-            rebuilt = self._tidied(tidy.then(self._paulis(tidy.circuit)))
+            rebuilt = self._tidied(tidy.then(self._paulis(tidy)))
             yield rebuilt
             best = min(best, rebuilt, key=lambda found: COSTS[self.cost](found.circuit))
         if entanglers(best.circuit) <= THREE_GATES:
@@ -145,10 +158,11 @@ class Optimize(CirqTransformer):
             if smaller is not best:
                 yield self._tidied(smaller)
 
-    def _paulis(self, circuit: Circuit) -> ResynthesisePaulis:
+    def _paulis(self, start: Optimized) -> ResynthesisePaulis:
         """As many settings of the search as the size allows."""
+        circuit = start.circuit
         effort = int(np.clip(200_000 / (1 + entanglers(circuit) * circuit.num_qubits), 4, 96))
-        return ResynthesisePaulis(effort, self.seed, free_swaps=True, always=True)
+        return ResynthesisePaulis(effort, self.seed, free_swaps=start.relabels, always=True)
 
     def _worth_rebuilding(self, circuit: Circuit) -> bool:
         total = entanglers(circuit)
