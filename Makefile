@@ -1,7 +1,7 @@
 # `make` or `make help` is all there is to remember.
 PYTHON ?= python3
 
-.PHONY: help install test golden lint format types bench ci clean
+.PHONY: help install test golden lint format types bench fuzz quality ci clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -29,6 +29,12 @@ types:  ## mypy --strict
 
 bench:  ## how fast heads compile
 	$(PYTHON) benchmarks/compile_heads.py
+
+fuzz:  ## random pipelines on random circuits, 100000 of them
+	$(PYTHON) tests/test_fuzz_passes.py 100000
+
+quality:  ## two-qubit gates beside Qiskit and pytket (QASM=folder, PEERS=interpreter)
+	$(PYTHON) benchmarks/quality.py $(QASM) --peer-python $(PEERS)
 
 ci:  ## everything, in a fresh virtual environment
 	.ci/run

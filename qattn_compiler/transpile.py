@@ -16,7 +16,7 @@ from qattn_compiler.circuit.layout import Routed
 from qattn_compiler.circuit.table import Circuit
 from qattn_compiler.errors import OptionError, VerificationError
 from qattn_compiler.interop import cirq_io, cirq_results
-from qattn_compiler.passes.circuit.cost import two_qubit
+from qattn_compiler.passes.circuit.cost import Cost, cost_function
 from qattn_compiler.passes.circuit.drop_negligible import DropNegligible
 from qattn_compiler.pipeline import Pass
 from qattn_compiler.report.metrics import execution, metrics
@@ -68,6 +68,7 @@ def transpile(
     optimization_level: int = 2,
     seed: int = 0,
     atol: float = 1e-8,
+    cost: str = "two-qubit",
     verify: bool = True,
 ) -> Transpiled:
     """Bring a Cirq circuit onto a machine; symbols, measurement keys, tags and classical controls survive.
@@ -78,6 +79,8 @@ def transpile(
         optimization_level: 0 only makes it run, 1 is light, 2 the default, 3 everything.
         seed: of placement and routing.
         atol: rotations up to this angle (radians) may be dropped; their sum is reported.
+        cost: by which level 3 chooses among circuits: "two-qubit" (entanglers, then their depth), "depth" or
+            "fidelity" (as estimated from the machine's calibration).
         verify: prove the result where it is small enough; the report says how.
 
     Raises:
@@ -91,7 +94,8 @@ def transpile(
     machine = targets.get(target) if isinstance(target, str) else target
     source = cirq_io.from_cirq(cirq_results.expand_unknown(circuit, cirq_io.count_rows))
     track = Track(atol)
-    routed, logical, place = _routed(source, machine, optimization_level, seed, track)
+    price = cost_function(cost, machine.device)
+    routed, logical, place = _routed(source, machine, optimization_level, seed, track, price)
     native = machine.physical_passes(optimization_level, atol).run(routed.circuit, track.hook("physical"))
     out = cirq_io.to_cirq(native, global_phase=False)
     machine.validate(out)
@@ -105,7 +109,12 @@ def transpile(
 
 
 def _routed(
-    source: Circuit, machine: Target, level: int, seed: int, track: Track
+    source: Circuit,
+    machine: Target,
+    level: int,
+    seed: int,
+    track: Track,
+    price: Callable[[Circuit], Cost],
 ) -> tuple[Routed, Circuit, NDArray[np.int32]]:
     """The cheapest of the optimizer's circuits on the machine's qubits.
 
@@ -121,7 +130,7 @@ def _routed(
         finish = machine.physical_passes(level, track.atol)
         quick = machine.route(level, seed, quick=True)
         best = int(
-            min(range(len(found)), key=lambda k: two_qubit(finish.run(quick.route(found[k].circuit).circuit)))
+            min(range(len(found)), key=lambda k: price(finish.run(quick.route(found[k].circuit).circuit)))
         )
     chosen = found[best]
     routed = machine.route(level, seed).route(chosen.circuit)

@@ -87,3 +87,17 @@ def test_refusals():
         qattn.transpile(cirq.Circuit(), optimization_level=4)
     with pytest.raises(TargetError, match="no target"):
         qattn.transpile(cirq.Circuit(), target="ibm.eagle")
+
+
+@pytest.mark.parametrize("cost", ["two-qubit", "depth", "fidelity"])
+def test_costs_choose_among_circuits(cost):
+    toffolis = [cirq.CCX(*Q[:3]), cirq.CX(Q[2], Q[3]), cirq.CCX(Q[1], Q[2], Q[3]), cirq.CCX(*Q[:3])]
+    t = qattn.transpile(cirq.Circuit(toffolis), optimization_level=3, cost=cost, seed=1)
+    assert t.verification.passed
+    others = [qattn.transpile(cirq.Circuit(toffolis), optimization_level=level) for level in (1, 2)]
+    assert t.summary()["gates_2q"] < min(other.summary()["gates_2q"] for other in others)
+
+
+def test_unknown_cost_is_refused():
+    with pytest.raises(OptionError, match="no cost 'beauty'"):
+        qattn.transpile(cirq.Circuit(cirq.H(Q[0])), cost="beauty")

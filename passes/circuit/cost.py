@@ -12,6 +12,9 @@ import numpy as np
 
 from qattn_compiler.circuit.gates import NUM_QUBITS
 from qattn_compiler.circuit.table import Circuit
+from qattn_compiler.device import Device
+from qattn_compiler.errors import OptionError
+from qattn_compiler.report.metrics import execution
 from qattn_compiler.synth.two_qubit_rules import CZ_COUNT
 
 Cost = tuple[float, ...]
@@ -38,6 +41,32 @@ def two_qubit(circuit: Circuit) -> Cost:
 def depth(circuit: Circuit) -> Cost:
     """Depth of the entanglers, then their number, then the number of rows."""
     return (entangler_depth(circuit), entanglers(circuit), len(circuit))
+
+
+def infidelity(device: Device) -> Callable[[Circuit], Cost]:
+    """The cost of native circuits on a machine: 1 - estimated fidelity, then the same as `two_qubit`.
+
+    Where the machine's error rates are unknown or the circuit is symbolic, the estimate is left out.
+    """
+
+    def price(circuit: Circuit) -> Cost:
+        known = None if circuit.is_symbolic else execution(circuit, device).fidelity
+        return (0.0 if known is None else 1.0 - known, *two_qubit(circuit))
+
+    return price
+
+
+def cost_function(name: str, device: Device) -> Callable[[Circuit], Cost]:
+    """The cost of that name for a machine: one of COSTS, or "fidelity" (`infidelity`).
+
+    Raises:
+        OptionError: there is none.
+    """
+    if name == "fidelity":
+        return infidelity(device)
+    if name not in COSTS:
+        raise OptionError(f"there is no cost {name!r}", hint=f"there are {', '.join((*COSTS, 'fidelity'))}")
+    return COSTS[name]
 
 
 COSTS: Final[dict[str, Callable[[Circuit], Cost]]] = {"two-qubit": two_qubit, "depth": depth}
