@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _TABLE = {
     "optimize": "circuit.optimize:Optimize",
+    "fold-phases": "circuit.fold_phases:FoldPhases",
     "clifford": "circuit.clifford:Clifford",
     "resynthesise-paulis": "circuit.resynthesise_paulis:ResynthesisePaulis",
     "resynthesise-two-qubit": "circuit.resynthesise_two_qubit:ResynthesiseTwoQubit",

@@ -24,6 +24,7 @@ from qattn_compiler.passes.circuit.base import CirqTransformer
 from qattn_compiler.passes.circuit.cancel_inverses import CancelInverses
 from qattn_compiler.passes.circuit.cost import COSTS, entanglers
 from qattn_compiler.passes.circuit.drop_negligible import DropNegligible
+from qattn_compiler.passes.circuit.fold_phases import FoldPhases
 from qattn_compiler.passes.circuit.merge_rotations import MergeRotations
 from qattn_compiler.passes.circuit.resynthesise_paulis import ResynthesisePaulis
 from qattn_compiler.passes.circuit.resynthesise_three_qubit import ResynthesiseThreeQubit
@@ -134,7 +135,7 @@ class Optimize(CirqTransformer):
     def _tidied(self, start: Optimized) -> Optimized:
         steps: tuple[CirqTransformer, ...] = (MergeRotations(), CancelInverses())
         if self.level >= 2:
-            steps = (DropNegligible(self.atol), *steps, ResynthesiseTwoQubit())
+            steps = (DropNegligible(self.atol), *steps, FoldPhases(), ResynthesiseTwoQubit())
         price = COSTS[self.cost]
         best, least = start, price(start.circuit)
         for _ in range(MAX_ROUNDS):
