@@ -2,15 +2,15 @@
 
 `CZ . SWAP = iSWAP . (S^-1 x S^-1)`, and an iSWAP is two CZ; a rotation such as RZZ(t), symbolic or not, and a
 SWAP are three instead of five; an iSWAP and a SWAP are one. Single-qubit gates between the two do not matter:
-a SWAP moves past them by exchanging their wires. Each gate takes in at most one SWAP in a sweep.
+a SWAP moves past them by exchanging their wires, and meets another SWAP there too. Each gate takes in at
+most one SWAP in a sweep.
 
 Source: mirror gates, MIRAGE (McKinney, Hatridge, Jones, arXiv:2308.03874).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import ClassVar, Final
 
 import numpy as np
@@ -63,10 +63,10 @@ def _swap_first(rule: Rule) -> Rule:
 
 
 _NAMES: Final = tuple(THEN_SWAP)
-_DROP: Final = 0
 _RULES: Final = (Rule(()), *THEN_SWAP.values(), *map(_swap_first, THEN_SWAP.values()))
 _THEN_SWAP: Final = np.array([1 + _NAMES.index(g.name) if g.name in THEN_SWAP else -1 for g in GATES])
-"""Gate code -> rule for the gate and a SWAP after it, or -1; len(_NAMES) further on: a SWAP before it."""
+"""Gate code -> rule for the gate and a SWAP after it, or -1; len(_NAMES) further on: a SWAP before it. Rule 0
+drops a row."""
 
 
 @dataclass(frozen=True)
@@ -81,66 +81,22 @@ class AbsorbSwaps(CirqTransformer):
     def run(self, circuit: Circuit, /) -> Circuit:
         """The circuit with the rules' gates in the place of absorbed pairs."""
         while (circuit.op == SWAP).any():
-            after = _Sweep(circuit).result()
+            after = _swept(circuit)
             if after is circuit:
                 break
             circuit = after
         return circuit
 
 
-@dataclass
-class _Sweep:
-    """One pass over the rows: the last entangling row of each wire, and the single-qubit rows since."""
+def _swept(circuit: Circuit) -> Circuit:
+    """The circuit after one sweep; the same one if nothing was found."""
+    from qattn_compiler.circuit.kernels import absorb_swaps
 
-    circuit: Circuit
-    last: dict[int, int] = field(default_factory=dict)
-    since: dict[int, list[int]] = field(default_factory=dict)
-
-    def result(self) -> Circuit:
-        circuit = self.circuit
-        self.program = np.full(len(circuit), -1, dtype=np.int64)
-        self.operands = circuit.operands.copy()
-        for row in range(len(circuit)):
-            self._visit(row)
-        if (self.program < 0).all():
-            return circuit
-        return expand(replace(circuit, operands=self.operands), self.program, _RULES)
-
-    def _visit(self, row: int) -> None:
-        circuit = self.circuit
-        plain = circuit.extra[row] < 0
-        if plain and NUM_QUBITS[circuit.op[row]] == 1:
-            self.since.setdefault(int(circuit.operands[row, 0]), []).append(row)
-            return
-        if plain and NUM_QUBITS[circuit.op[row]] == 2 and self._absorb(row):
-            return
-        for wire in self._wires(row):
-            self.last[wire] = row
-            self.since[wire] = []
-
-    def _wires(self, row: int) -> Iterator[int]:
-        return (int(w) for w in self.circuit.wires[row] if w >= 0)
-
-    def _absorb(self, row: int) -> bool:
-        """Try to join this row with the entangling row before it; True if this row is gone."""
-        op = self.circuit.op
-        a, b = (int(q) for q in self.circuit.operands[row])
-        before = self.last.get(a, -1)
-        if before < 0 or before != self.last.get(b, -1) or self.program[before] != -1:
-            return False
-        if self.circuit.extra[before] >= 0 or {a, b} != {int(w) for w in self._wires(before)}:
-            return False
-        if op[row] == SWAP and _THEN_SWAP[op[before]] >= 0:
-            self.program[row] = _DROP
-            self.program[before] = _THEN_SWAP[op[before]]
-        elif op[before] == SWAP and _THEN_SWAP[op[row]] >= 0:
-            self.program[before] = _DROP
-            self.program[row] = len(_NAMES) + _THEN_SWAP[op[row]]
-        else:
-            return False
-        for wire, other in ((a, b), (b, a)):
-            self.operands[self.since.get(wire, []), 0] = other
-        if op[row] != SWAP:
-            return False
-        self.since[a], self.since[b] = self.since.get(b, []), self.since.get(a, [])
-        return True
+    num_qubits = np.where(circuit.extra < 0, NUM_QUBITS[circuit.op], np.int8(0))
+    operands = circuit.operands.copy()
+    program = absorb_swaps(
+        circuit.op, num_qubits, operands, circuit.wires, circuit.num_wires, SWAP, _THEN_SWAP, len(_NAMES)
+    )
+    if (program < 0).all():
+        return circuit
+    return expand(replace(circuit, operands=operands), program, _RULES)

@@ -1,25 +1,58 @@
 """Remove gates that undo each other, through everything that commutes with them.
 
-Two rules. Gates that are diagonal on a Pauli axis on each of their qubits (CZ, CX, S, ...) meet through all
-that commutes with them, by axis epochs as in `merge_rotations`: `CX01 CX02 CX01` leaves `CX02`. All gates
-cancel with an inverse that stands right beside them (H H, SWAP SWAP, Givens(a) Givens(-a), symbolic angles
-too), in one sweep that also finds what becomes adjacent. Both are linear; they alternate until nothing
-changes.
+A gate cancels with an inverse if all that stands between the two has, on each wire that it shares with them,
+the same Pauli axis as they (`CX01 CX02 CX01` leaves `CX02`), or if nothing does (H H, SWAP SWAP, Givens(a)
+Givens(-a)); on each operand one or the other. Angles may be symbols. Where nothing stands between them, three
+CX in turns become a SWAP, which others can absorb, and powers of iSWAP one power, or a Z on each qubit. One
+sweep (`kernels.cancel_pairs`) in linear time finds everything, also what meets because something between it
+vanished.
 
 Source: Nam, Ross, Su, Childs, Maslov, npj Quantum Information 4, 23 (2018), gate cancellation.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qattn_compiler.circuit.gates import AXIS_CODES, GATES, INVERSE, NUM_ANGLES, NUM_QUBITS, SYMMETRIC
+from qattn_compiler.circuit.gates import (
+    AXIS_CODES,
+    BY_NAME,
+    GATES,
+    INVERSE,
+    NUM_ANGLES,
+    NUM_QUBITS,
+    SWAP,
+    SYMMETRIC,
+)
+from qattn_compiler.circuit.params import Affine
 from qattn_compiler.circuit.table import Circuit
 from qattn_compiler.passes.circuit.base import CirqTransformer
+
+if TYPE_CHECKING:
+    from qattn_compiler.circuit.kernels import Form, Powers
+
+_INVERSE_MAP: Final = np.zeros((len(GATES), 3, 3))
+for _gate in GATES:
+    _INVERSE_MAP[_gate.code, : _gate.num_angles, : _gate.num_angles] = np.reshape(
+        _gate.inverse_map, (_gate.num_angles, _gate.num_angles)
+    )
+
+_CX: Final = BY_NAME["cx"].code
+_Z: Final = BY_NAME["z"].code
+_POWERS: Final = {1: "siswap", 2: "iswap", 6: "iswapdg", 7: "siswapdg"}
+
+
+def _powers() -> Powers:
+    quarter, of_quarter = np.zeros(len(GATES), dtype=np.int8), np.full(8, -1, dtype=np.int16)
+    of_quarter[4] = _Z
+    for power, name in _POWERS.items():
+        quarter[BY_NAME[name].code] = power
+        of_quarter[power] = BY_NAME[name].code
+    return quarter, of_quarter, AXIS_CODES, (_CX, SWAP, _Z)
 
 
 @dataclass(frozen=True)
@@ -33,135 +66,49 @@ class CancelInverses(CirqTransformer):
 
     def run(self, circuit: Circuit, /) -> Circuit:
         """The circuit without the pairs."""
-        while True:
-            rows = _left_after_commuting(circuit)
-            smaller = circuit if len(rows) == len(circuit) else circuit.with_rows(rows)
-            rows = _left_after_adjacent(smaller)
-            if len(rows) == len(smaller):
-                if smaller is circuit:
-                    return circuit
-            else:
-                smaller = smaller.with_rows(rows)
-            circuit = smaller
+        while (after := _swept(circuit)) is not circuit:
+            circuit = after
+            if not (circuit.op == _CX).any():  # what goes after the last of three CX may uncover them
+                break
+        return circuit
 
 
-def _ordered(circuit: Circuit) -> NDArray[np.int64]:
-    """Operands as int64, those of symmetric gates sorted."""
-    operands = circuit.operands.astype(np.int64)
-    swap = SYMMETRIC[circuit.op] & (operands[:, 0] > operands[:, 1])
-    operands[swap] = operands[swap][:, ::-1]
-    return operands
+def _swept(circuit: Circuit) -> Circuit:
+    """The circuit after one sweep; the same one if nothing was found."""
+    from qattn_compiler.circuit.kernels import cancel_pairs
 
-
-def _left_after_commuting(circuit: Circuit) -> NDArray[np.int64]:
-    from qattn_compiler.circuit.kernels import axis_epochs
-
-    axes = AXIS_CODES[circuit.op]
-    used = np.arange(2)[None] < NUM_QUBITS[circuit.op][:, None]
-    fit = (NUM_QUBITS[circuit.op] > 0) & (NUM_ANGLES[circuit.op] == 0) & ((axes > 0) | ~used).all(axis=1)
-    rows = np.flatnonzero(fit & (circuit.extra < 0))
-    if len(rows) < 2:
-        return np.arange(len(circuit))
-    epoch = axis_epochs(axes, circuit.wires, circuit.num_wires)[rows]
-    swap = SYMMETRIC[circuit.op[rows]] & (circuit.operands[rows, 0] > circuit.operands[rows, 1])
-    epoch[swap] = epoch[swap][:, ::-1]
-    op = circuit.op[rows].astype(np.int64)
-    kind = np.minimum(op, INVERSE[op])
-    keys = np.column_stack([kind, _ordered(circuit)[rows], epoch])
-    order = np.lexsort((rows, *keys.T))
-    rows, keys, op = rows[order], keys[order], op[order]
-    label = np.cumsum(np.r_[True, (keys[1:] != keys[:-1]).any(axis=1)]) - 1
-    self_inverse = INVERSE[op] == op
-    plus = np.bincount(label, self_inverse | (op < INVERSE[op])).astype(np.int64)
-    minus = np.bincount(label, ~self_inverse & (op > INVERSE[op])).astype(np.int64)
-    parity = np.bincount(label, self_inverse) > 0
-    net = np.where(parity, plus % 2, plus - minus)
-    wanted = np.where(op <= INVERSE[op], np.maximum(net, 0)[label], np.maximum(-net, 0)[label])
-    sign_key = 2 * label + (op > INVERSE[op])
-    rank = _rank_within(sign_key)
-    drop = rows[rank >= wanted]
-    return np.setdiff1d(np.arange(len(circuit)), drop, assume_unique=True)
-
-
-def _rank_within(key: NDArray[np.int64]) -> NDArray[np.int64]:
-    """For each entry, how many equal entries stand before it."""
-    order = np.argsort(key, kind="stable")
-    ordered = key[order]
-    starts = np.r_[True, ordered[1:] != ordered[:-1]]
-    begin = np.maximum.accumulate(np.where(starts, np.arange(len(key)), 0))
-    rank = np.empty(len(key), dtype=np.int64)
-    rank[order] = np.arange(len(key)) - begin
-    return rank
-
-
-def _left_after_adjacent(circuit: Circuit) -> NDArray[np.int64]:
-    from qattn_compiler.circuit.kernels import cancel_adjacent
-
-    form, inverse = _forms(circuit)
-    keep = cancel_adjacent(form, inverse, circuit.wires, circuit.num_wires)
-    return np.flatnonzero(keep)
-
-
-def _forms(circuit: Circuit) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Numbers for (gate, operands, angles) of each row and of its inverse; -1 for rows to leave alone."""
     fit = (NUM_QUBITS[circuit.op] > 0) & (circuit.extra < 0)
-    symbolic = circuit.symbolic_rows & fit
-    plain = np.flatnonzero(fit & ~symbolic)
-    operands = _ordered(circuit)
-    size = len(circuit)
-    form, inverse = np.full(size, -1), np.full(size, -1)
-    angles = circuit.angles[plain]
-    columns = np.column_stack([circuit.op[plain], operands[plain], angles]) + 0.0
-    undone = _inverse_angles(circuit, plain)
-    backward = np.column_stack([INVERSE[circuit.op[plain]], operands[plain], undone]) + 0.0
-    if len(plain):
-        _, number = np.unique(np.concatenate([columns, backward]), axis=0, return_inverse=True)
-        form[plain], inverse[plain] = number[: len(plain)], number[len(plain) :]
-    _number_symbolic(circuit, np.flatnonzero(symbolic), operands, form, inverse)
-    return form, inverse
+    op, wires = circuit.op.copy(), circuit.wires.copy()
+    rows = op, wires, SYMMETRIC, INVERSE, NUM_ANGLES
+    keep = cancel_pairs(rows, fit, _forms(circuit), _powers(), circuit.num_wires)
+    if keep.all() and np.array_equal(op, circuit.op):
+        return circuit
+    operands = np.where(fit[:, None], wires[:, :2], circuit.operands)
+    return replace(circuit, op=op, operands=operands).with_rows(np.flatnonzero(keep))
 
 
-def _inverse_angles(circuit: Circuit, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-    out = np.zeros((len(rows), 3))
-    for code in np.unique(circuit.op[rows]):
-        width = int(NUM_ANGLES[code])
-        if width:
-            here = circuit.op[rows] == code
-            out[here, :width] = circuit.angles[rows[here], :width] @ np.array(GATES[code].inverse_map).T
-    return out
+def _forms(circuit: Circuit) -> tuple[Form, Form]:
+    """The angles of the rows, and of the rows that would undo them."""
+    undone = -circuit.angles
+    mixing = np.flatnonzero(NUM_ANGLES[circuit.op] == 3)  # the others just change sign
+    undone[mixing] = np.einsum("rij,rj->ri", _INVERSE_MAP[circuit.op[mixing]], circuit.angles[mixing])
+    return _form(circuit.angles, circuit.affine), _form(undone, _undone_terms(circuit))
 
 
-def _number_symbolic(
-    circuit: Circuit,
-    rows: NDArray[np.int64],
-    operands: NDArray[np.int64],
-    form: NDArray[np.int64],
-    inverse: NDArray[np.int64],
-) -> None:
-    """Number the rows with symbols, whose angles are compared as affine forms."""
-    seen: dict[object, int] = {}
-    offset = 4 * len(circuit)
-    for row in rows.tolist():
-        gate = GATES[circuit.op[row]]
-        place = tuple(operands[row].tolist())
-        angles = [_terms(circuit, row, column) for column in range(gate.num_angles)]
-        forward = (gate.code, place, tuple(tuple(sorted(a.items())) for a in angles))
-        mapped = [_combine(weights, angles) for weights in gate.inverse_map]
-        backward = (int(INVERSE[gate.code]), place, tuple(tuple(sorted(a.items())) for a in mapped))
-        form[row] = offset + seen.setdefault(forward, len(seen))
-        inverse[row] = offset + seen.setdefault(backward, len(seen))
+def _undone_terms(circuit: Circuit) -> Affine:
+    """The symbolic terms of the angles of the inverses."""
+    affine = circuit.affine
+    inner = affine.slot >= 0
+    row, column = np.divmod(affine.slot[inner], 3)
+    weights = _INVERSE_MAP[circuit.op[row], :, column]  # to each angle of the inverse
+    term, target = np.nonzero(weights)
+    coef = affine.coef[inner][term] * weights[term, target]
+    return Affine.of(3 * row[term] + target, affine.param[inner][term], coef)
 
 
-def _terms(circuit: Circuit, row: int, column: int) -> dict[int, float]:
-    """An angle as {parameter index: coefficient}, the constant under -1."""
-    out = dict(circuit.affine.at(3 * row + column))
-    constant = float(circuit.angles[row, column])
-    return out | ({-1: constant} if constant else {})
-
-
-def _combine(weights: tuple[float, ...], angles: list[dict[int, float]]) -> dict[int, float]:
-    out: dict[int, float] = {}
-    for weight, angle in zip(weights, angles, strict=True):
-        for key, value in angle.items():
-            out[key] = out.get(key, 0.0) + weight * value
-    return {key: value for key, value in out.items() if value}
+def _form(angles: NDArray[np.float64], affine: Affine) -> Form:
+    first = int(np.searchsorted(affine.slot, 0))  # the terms of the global phase stand in front
+    slot = affine.slot[first:]
+    begin = np.searchsorted(slot, 3 * np.arange(len(angles) + 1))
+    param = 3 * affine.param[first:].astype(np.int64) + slot % 3
+    return (angles + 0.0).view(np.uint64), begin, param, (affine.coef[first:] + 0.0).view(np.uint64)

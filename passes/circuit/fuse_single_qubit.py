@@ -87,7 +87,7 @@ def fuse_batch(circuit: Circuit, values: NDArray[np.float64]) -> FusedBatch:
         circuit: may have symbolic angles in single-qubit rows; in two-qubit rows they stay as they are bound.
         values: shape (batch, parameters).
     """
-    from qattn_compiler.circuit.kernels import fuse_runs
+    from qattn_compiler.circuit.kernels import fuse_runs, multiply_runs
 
     angles, phases = circuit.bind_batch(values)
     fusable = (NUM_QUBITS[circuit.op] == 1) & (circuit.extra < 0)
@@ -95,8 +95,7 @@ def fuse_batch(circuit: Circuit, values: NDArray[np.float64]) -> FusedBatch:
     dummy = np.zeros((len(circuit), 4))
     head, _, length = fuse_runs(fusable, dummy, circuit.wires, circuit.num_wires)
     heads = np.flatnonzero(length)
-    for row in np.flatnonzero(fusable & (head != np.arange(len(circuit)))):
-        q[:, head[row]] = su2.multiply(q[:, row], q[:, head[row]])
+    multiply_runs(head, q)
     xza, signs = su2.to_xza(q[:, heads])
     angles[:, heads] = xza
     rows = np.flatnonzero(~fusable | (length > 0))

@@ -172,7 +172,7 @@ _ROWS: tuple[Gate, ...] = (
     _turn("rxx", np.kron(_X, _X), "X"),
     _turn("ryy", np.kron(_Y, _Y), "Y"),
     _turn("rzz", np.kron(_Z, _Z), "Z"),
-    _two("givens", _givens, ("", ""), "givens", 1),
+    _two("givens", _givens, ("", ""), "givens", 1, rotation=("givens", 0.0, 0.0)),
     _two("fsim", _fsim, ("", ""), "fsim", 2, symmetric=True),
     Gate("measure", 0, 0, None),
     Gate("reset", 0, 0, None),
@@ -204,6 +204,8 @@ AXIS_CODES: Final = np.array([[AXES.index(a) for a in (*g.axes, "", "")[:2]] for
 SYMMETRIC: Final = np.array([g.symmetric for g in GATES], dtype=np.bool_)
 INVERSE: Final = np.array([BY_NAME[g.inverse].code if g.inverse else -1 for g in GATES], dtype=np.int16)
 
+_HALF_PERIOD: Final = frozenset({"cphase", "givens", "fsim"})
+
 ROTATION_FAMILY: Final = np.array(
     [BY_NAME[g.rotation[0]].code if g.rotation else -1 for g in GATES], np.int16
 )
@@ -211,9 +213,15 @@ ROTATION_ANGLE: Final = np.array([g.rotation[1] if g.rotation else 0.0 for g in 
 ROTATION_PHASE: Final = np.array([g.rotation[2] if g.rotation else 0.0 for g in GATES])
 
 PERIOD: Final = np.array(
-    [0.0 if g.num_angles != 1 else (2 * _PI if g.name in {"cphase", "givens"} else 4 * _PI) for g in GATES]
+    [
+        0.0 if not g.num_angles or g.num_angles == 3 else (2 * _PI if g.name in _HALF_PERIOD else 4 * _PI)
+        for g in GATES
+    ]
 )
-"""The angle after which a one-angle gate is the same matrix again; 0 where that is not asked."""
+"""The angle after which the gate is the same matrix again, in each of its angles; 0 where that is not
+asked."""
+FULL_TURN_IS_PHASE: Final = np.array([g.name in {"rx", "ry", "rz", "rxx", "ryy", "rzz"} for g in GATES])
+"""Whether half of PERIOD is the matrix times -1."""
 
 
 def gate(name: str) -> Gate:

@@ -55,8 +55,9 @@ class Affine:
         c = np.asarray(coef, dtype=np.float64)
         if not len(s):
             return _EMPTY
-        order = np.lexsort((p, s))
-        s, p, c = s[order], p[order], c[order]
+        if not ((s[1:] > s[:-1]) | ((s[1:] == s[:-1]) & (p[1:] >= p[:-1]))).all():
+            order = np.lexsort((p, s))
+            s, p, c = s[order], p[order], c[order]
         first = np.ones(len(s), dtype=bool)
         first[1:] = (s[1:] != s[:-1]) | (p[1:] != p[:-1])
         c = np.add.reduceat(c, np.flatnonzero(first))
@@ -84,6 +85,18 @@ class Affine:
         keep = is_phase | (target >= 0)
         return Affine.of(slot[keep], self.param[keep], self.coef[keep])
 
+    def gathered(self, rows: NDArray[np.int64]) -> Affine:
+        """The terms if new row i is a copy of row `rows[i]`; those of the global phase stay."""
+        first = int(np.searchsorted(self.slot, 0))
+        if first == len(self):
+            return self
+        begin = np.searchsorted(self.slot, 3 * rows)
+        length = np.searchsorted(self.slot, 3 * rows + 3) - begin
+        term = np.concatenate([np.arange(first), ranges(begin, length)])
+        new_row = np.repeat(np.arange(len(rows)), length)
+        slot = np.concatenate([self.slot[:first], 3 * new_row + self.slot[term[first:]] % 3])
+        return Affine.of(slot, self.param[term], self.coef[term])
+
     def at(self, slot: int) -> tuple[tuple[int, float], ...]:
         """The (parameter, coefficient) pairs of one slot."""
         low, high = np.searchsorted(self.slot, [slot, slot + 1])
@@ -108,13 +121,20 @@ class Affine:
         if len(self):
             terms = values[:, self.param] * self.coef
             starts = np.flatnonzero(np.r_[True, self.slot[1:] != self.slot[:-1]])
-            sums = np.add.reduceat(terms, starts, axis=1)
+            sums = terms if len(starts) == len(self) else np.add.reduceat(terms, starts, axis=1)
             slots = self.slot[starts]
             inner = slots >= 0
             flat[:, slots[inner]] += sums[:, inner]
             if not inner.all():
                 phases += sums[:, ~inner][:, 0]
         return flat.reshape(batch, *angles.shape), phases
+
+
+def ranges(start: NDArray[np.int64], length: NDArray[np.int64]) -> NDArray[np.int64]:
+    """`start[0], start[0] + 1, ...` for `length[0]` numbers, then those of `start[1]`, and so on."""
+    offset = np.cumsum(length) - length
+    out: NDArray[np.int64] = np.arange(int(length.sum())) + np.repeat(start - offset, length)
+    return out
 
 
 _T = TypeVar("_T", bound=np.generic)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from qattn_compiler.circuit.table import Angle, Builder, Circuit
@@ -13,13 +14,18 @@ if TYPE_CHECKING:
     import sympy
 
 
+def is_symbolic(value: Any) -> bool:
+    """Whether an exponent is a sympy expression; a sympy number counts as one, as it does in Cirq."""
+    return not isinstance(value, (int, float)) and hasattr(value, "free_symbols")
+
+
 def scaled(builder: Builder, value: Any, factor: float) -> Angle:
     """`factor * value` as an affine angle; what is not affine becomes a derived parameter.
 
     Raises:
         CircuitError: the value is complex or not finite.
     """
-    if isinstance(value, (int, float)) or not hasattr(value, "free_symbols"):
+    if not is_symbolic(value):
         return _finite(value) * factor
     terms = _affine_terms(builder, value)
     constant = terms.pop("", 0.0) * factor
@@ -56,6 +62,11 @@ def _finite(value: Any) -> float:
 
 def _affine_terms(builder: Builder, value: sympy.Expr) -> dict[str, float]:
     """{symbol name: coefficient}, the constant under ""."""
+    simple = _simple_term(value)
+    if simple is not None:
+        name, coefficient = simple
+        builder.parameter(name)
+        return {name: coefficient}
     import sympy
 
     terms: dict[str, float] = {}
@@ -71,27 +82,68 @@ def _affine_terms(builder: Builder, value: sympy.Expr) -> dict[str, float]:
     return terms
 
 
-def half_turns(circuit: Circuit, slot: int, constant: float) -> Any:
-    """The value of a slot in half turns: a float, or a sympy expression of the parameters."""
-    return expression(circuit, circuit.affine.at(slot), constant)
+def _simple_term(value: sympy.Expr) -> tuple[str, float] | None:
+    """(name, coefficient) of a plain symbol times a number, which most exponents are."""
+    if value.is_Symbol:
+        symbol, coefficient = value, 1.0
+    elif value.is_Mul and value.args[-1].is_Symbol and not any(a.free_symbols for a in value.args[:-1]):
+        symbol = value.args[-1]
+        coefficient = _number(value.args[:-1])
+    else:
+        return None
+    plain = _symbol(symbol.name)  # one with assumptions is another symbol
+    return (symbol.name, coefficient) if symbol is plain or symbol == plain else None
 
 
-def expression(circuit: Circuit, terms: Iterable[tuple[int, float]], constant: float) -> Any:
-    """`constant` plus (parameter index, coefficient) terms, in radians, as half turns: a float or a sympy
-    one."""
-    terms = tuple(terms)
-    if not terms:
-        return constant / math.pi
+@lru_cache(maxsize=1024)
+def _number(factors: tuple[sympy.Expr, ...]) -> float:
     import sympy
 
-    total = sympy.Float(constant / math.pi) if constant else sympy.Integer(0)
-    for index, coefficient in terms:
-        param = circuit.params[index]
-        symbol = sympy.Symbol(param.name) if param.expression is None else param.expression
-        total += symbol * _tidy(coefficient / math.pi, coefficient)
-    return total
+    return _finite(sympy.Mul(*factors))
 
 
+@lru_cache(maxsize=1 << 16)
+def _symbol(name: str) -> sympy.Symbol:
+    import sympy
+
+    return sympy.Symbol(name)
+
+
+class HalfTurns:
+    """Angles of a circuit as Cirq's exponents: numbers, or sympy expressions of the parameters."""
+
+    def __init__(self, circuit: Circuit) -> None:
+        self.params = circuit.params
+        self.terms: dict[int, list[tuple[int, float]]] = {}
+        affine = circuit.affine
+        for slot, index, coefficient in zip(
+            affine.slot.tolist(), affine.param.tolist(), affine.coef.tolist(), strict=True
+        ):
+            self.terms.setdefault(slot, []).append((index, coefficient))
+
+    def at(self, slot: int, constant: float) -> Any:
+        """The value of a slot (its constant in radians) in half turns."""
+        return self.of(self.terms.get(slot, ()), constant)
+
+    def of(self, terms: Iterable[tuple[int, float]], constant: float) -> Any:
+        """`constant` plus (parameter index, coefficient) terms, in radians, as half turns."""
+        terms = tuple(terms)
+        if not terms:
+            return constant / math.pi
+        import sympy
+
+        parts = [self._term(*term) for term in terms]
+        if constant:
+            parts.insert(0, sympy.Float(constant / math.pi))
+        return parts[0] if len(parts) == 1 else sympy.Add(*parts)
+
+    def _term(self, index: int, coefficient: float) -> Any:
+        param = self.params[index]
+        symbol = _symbol(param.name) if param.expression is None else param.expression
+        return symbol if coefficient == math.pi else symbol * _tidy(coefficient / math.pi, coefficient)
+
+
+@lru_cache(maxsize=1024)
 def _tidy(half_turns: float, radians: float) -> sympy.Expr:
     """A coefficient in half turns, as a whole number or one over pi where it is that: `s`, `s/pi`."""
     import sympy

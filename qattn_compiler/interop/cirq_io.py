@@ -6,20 +6,25 @@ Global phase is exact in both directions. Moments are packed anew (as early as p
 
 from __future__ import annotations
 
+import gc
 import math
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cache, cached_property
+from itertools import count, pairwise
 from typing import Any
 
 import cirq
 import numpy as np
 from numpy.typing import NDArray
 
-from qattn_compiler.circuit.gates import BY_NAME, GATES, MEASURE, NUM_QUBITS, OPAQUE, PHASED_XZ, RESET
-from qattn_compiler.circuit.params import GLOBAL_PHASE
+from qattn_compiler.circuit.gates import BY_NAME, GATES, MEASURE, NUM_QUBITS, PHASED_XZ, RESET
+from qattn_compiler.circuit.params import GLOBAL_PHASE, Affine, ranges
 from qattn_compiler.circuit.su2 import quaternions
 from qattn_compiler.circuit.table import Angle, Builder, Circuit, Extra
 from qattn_compiler.errors import CircuitError
-from qattn_compiler.interop.cirq_angles import expression, half_turns, plus, scaled, times
+from qattn_compiler.interop.cirq_angles import HalfTurns, is_symbolic, plus, scaled, times
 
 PI = math.pi
 Row = tuple[str, tuple[int, ...], tuple[Angle, ...]]
@@ -54,52 +59,274 @@ def from_cirq(
     missing = circuit.all_qubits() - set(labels)
     if missing:
         raise CircuitError(f"the circuit uses {min(missing)}, which is not among the given qubits")
-    builder = Builder(labels)
-    index = {q: i for i, q in enumerate(labels)}
-    ignored = frozenset(tags_to_ignore)
-    for operation in circuit.all_operations():
-        try:
-            _read(builder, index, operation, ignored, split_gates)
-        except CircuitError as error:
-            error.place = error.place or f"in operation {operation}"
-            raise
-    return builder.build()
+    reader = _Reader(labels, frozenset(tags_to_ignore), split_gates)
+    with _without_collecting():
+        for moment in circuit.moments:
+            reader.read(moment.operations)
+        return reader.build()
 
 
-def _read(
-    builder: Builder,
-    index: Mapping[cirq.Qid, int],
-    operation: cirq.Operation,
-    ignored: frozenset[Hashable],
-    split_gates: bool,
-) -> None:
-    place = [index[q] for q in operation.qubits]
-    tags = operation.tags
-    bare = operation.untagged
-    gate = bare.gate
-    if not ignored.isdisjoint(tags) or any(q.dimension != 2 for q in operation.qubits):
-        return _wall(builder, place, operation)
-    if isinstance(gate, cirq.MeasurementGate) and not gate.confusion_map:
-        return builder.measure(
-            place, gate.key, tags, gate.full_invert_mask() if any(gate.invert_mask) else ()
+@contextmanager
+def _without_collecting() -> Iterator[None]:
+    """No garbage collection: it would visit a million new objects again and again, and free none."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+class _Reader:
+    """Reads operations one by one.
+
+    A gate object is looked into once: its rows go into a library, and every operation of it is a number in a
+    list. The circuit is gathered from the library in the end, with array work. Operations that carry more
+    than a gate (tags, keys, controls) are an entry of their own, with their own qubits.
+    """
+
+    def __init__(self, labels: tuple[cirq.Qid, ...], ignored: frozenset[Hashable], split_gates: bool) -> None:
+        self.builder = Builder(labels)
+        self.index = {q: i for i, q in enumerate(labels)}
+        self.ignored = ignored
+        self.split_gates = split_gates
+        self.all_plain = all(q.dimension == 2 for q in labels)
+        self.entry_of: dict[int, int] = {}  # by id: the circuit keeps the gates alive
+        self.start: list[int] = []  # of each entry: first row in the library, or ~place in `powers`,
+        self.count: list[int] = []  # rows,
+        self.width: list[int] = []  # qubits; 0 where the rows have their own already,
+        self.phase: list[Angle] = []  # global phase
+        self.powers = _Powers(self.builder)
+        self.entries: list[int] = []  # of each operation
+        self.qubits: list[cirq.Qid] = []  # of all operations with a width
+
+    def read(self, operations: Iterable[cirq.Operation]) -> None:
+        """Take in operations.
+
+        Raises:
+            CircuitError: an angle is complex or not finite.
+        """
+        entry_of, entries, all_plain = self.entry_of, self.entries, self.all_plain
+        for operation in operations:
+            try:
+                if all_plain and isinstance(operation, cirq.GateOperation):
+                    gate = operation.gate
+                    entry = entry_of.get(id(gate))
+                    if entry is None:
+                        entry = entry_of[id(gate)] = self._entry_of_gate(gate)
+                    if entry >= 0:
+                        entries.append(entry)
+                        self.qubits += operation.qubits
+                        continue
+                entries.append(self._entry_of_operation(operation))
+            except CircuitError as error:
+                error.place = error.place or f"in operation {operation}"
+                raise
+
+    def _entry_of_gate(self, gate: cirq.Gate) -> int:
+        """The entry of a gate on whatever qubits; -1 for those whose operations must be looked at."""
+        width = self.powers.add(gate, _reader_of(type(gate)))
+        if width:
+            return self._entry(~(len(self.powers) - 1), 1, width, 0.0)
+        rows = None if isinstance(gate, (cirq.MeasurementGate, cirq.ResetChannel)) else self._rows(gate)
+        if rows is None:
+            return -1
+        first = len(self.builder)
+        for name, where, angles in rows[0]:
+            self.builder.add(name, where, angles)
+        return self._entry(first, len(rows[0]), cirq.num_qubits(gate), rows[1])
+
+    def _entry(self, start: int, count: int, width: int, phase: Angle) -> int:
+        self.start.append(start)
+        self.count.append(count)
+        self.width.append(width)
+        self.phase.append(phase)
+        return len(self.start) - 1
+
+    def _rows(self, gate: cirq.Gate) -> Rows | None:
+        """The rows of a gate; None if it is to be a wall."""
+        rows = rows_of(self.builder, gate)
+        if rows is not None and not self.split_gates and sum(len(w) == 2 for _, w, _ in rows[0]) > 1:
+            return None
+        return rows
+
+    def _entry_of_operation(self, operation: cirq.Operation) -> int:
+        first = len(self.builder)
+        phase = self._add_operation(operation, [self.index[q] for q in operation.qubits])
+        return self._entry(first, len(self.builder) - first, 0, phase)
+
+    def _add_operation(self, operation: cirq.Operation, place: list[int]) -> Angle:
+        """Append the operation's rows to the library, and give back its global phase."""
+        tags = operation.tags
+        gate = operation.untagged.gate
+        if not self.ignored.isdisjoint(tags) or any(q.dimension != 2 for q in operation.qubits):
+            return self._wall(place, operation)
+        if isinstance(gate, cirq.MeasurementGate) and not gate.confusion_map:
+            invert = gate.full_invert_mask() if any(gate.invert_mask) else ()
+            self.builder.measure(place, gate.key, tags, invert)
+            return 0.0
+        if isinstance(gate, cirq.ResetChannel):
+            self.builder.reset(place[0], tags)
+            return 0.0
+        rows = None if gate is None else self._rows(gate)
+        if rows is None or (tags and len(rows[0]) != 1):  # a tag belongs to exactly one row
+            return self._wall(place, operation)
+        extra = Extra(tags=tags) if tags else None
+        for name, where, angles in rows[0]:
+            self.builder.add(name, [place[k] for k in where], angles, extra)
+        return rows[1]
+
+    def _wall(self, place: list[int], operation: cirq.Operation) -> float:
+        reads = tuple(sorted(str(key) for key in cirq.control_keys(operation)))
+        writes = tuple(sorted(str(key) for key in cirq.measurement_key_objs(operation)))
+        self.builder.opaque(place, operation, reads, writes, ())
+        return 0.0
+
+    def build(self) -> Circuit:
+        """The circuit of all operations read so far."""
+        powers = self.powers.columns()
+        start = np.array(self.start, dtype=np.int64)
+        is_power = start < 0
+        uses = np.bincount(np.array(self.entries, dtype=np.int64), minlength=len(start))
+        power_uses = uses[is_power]
+        for entry, angle in enumerate(self.phase):
+            if angle != 0.0:
+                self.builder.add_phase(times(angle, float(uses[entry])))
+        self.builder.add_phase(float(powers.phase @ power_uses))
+        library = self.builder.build()
+        start[is_power] = len(library) + ~start[is_power]
+        term, affine = powers.term, library.affine
+        row, column = np.divmod(term, 3)
+        joined = replace(
+            library,
+            op=np.concatenate([library.op, powers.op]),
+            operands=np.concatenate([library.operands, np.full((len(powers.op), 2), [0, 1], np.int32)]),
+            angles=np.concatenate([library.angles, powers.angles]),
+            extra=np.concatenate([library.extra, np.full(len(powers.op), -1, dtype=np.int32)]),
+            affine=Affine.of(
+                np.concatenate([affine.slot, 3 * len(library) + term, np.full(len(term), GLOBAL_PHASE)]),
+                np.concatenate([affine.param, powers.param, powers.param]),
+                np.concatenate(
+                    [affine.coef, powers.coef, powers.coef * power_uses[row] * powers.weight[row, column]]
+                ),
+            ),
         )
-    if isinstance(gate, cirq.ResetChannel):
-        return builder.reset(place[0], tags)
-    rows = None if gate is None else rows_of(builder, gate)
-    if rows is None or (tags and len(rows[0]) != 1):  # a tag belongs to exactly one row
-        return _wall(builder, place, operation)
-    if not split_gates and sum(len(where) == 2 for _, where, _ in rows[0]) > 1:
-        return _wall(builder, place, operation)
-    extra = Extra(tags=tags) if tags else None
-    for name, where, angles in rows[0]:
-        builder.add(name, [place[k] for k in where], angles, extra)
-    return builder.add_phase(rows[1])
+        return self._gathered(joined, start)
+
+    def _gathered(self, library: Circuit, start: NDArray[np.int64]) -> Circuit:
+        """The rows of all operations, taken from the library and put on their qubits."""
+        entries = np.array(self.entries, dtype=np.int64)
+        count = np.array(self.count, dtype=np.int64)[entries]
+        width = np.array(self.width, dtype=np.int64)[entries]
+        place = self._places()
+        rows = ranges(start[entries], count)
+        operands = library.operands[rows]
+        fits = NUM_QUBITS[library.op[rows]][:, None] > np.arange(2)
+        moves = fits & (np.repeat(width, count) > 0)[:, None]
+        where = np.repeat(np.cumsum(width) - width, count)[:, None] + operands
+        operands[moves] = place[where[moves]]
+        operands[~fits & (np.repeat(width, count) > 0)[:, None]] = -1
+        return replace(
+            library,
+            op=library.op[rows],
+            operands=operands,
+            angles=library.angles[rows],
+            extra=library.extra[rows],
+            affine=library.affine.gathered(rows),
+        )
+
+    def _places(self) -> NDArray[np.int32]:
+        """The indices of `qubits`; by identity, as Cirq's qubits hash slowly, where all are the labels."""
+        by_id = {id(q): i for q, i in self.index.items()}
+        found = list(map(by_id.get, map(id, self.qubits)))
+        if None in found:
+            found = [self.index[q] for q in self.qubits]
+        return np.array(found, dtype=np.int32)
 
 
-def _wall(builder: Builder, place: list[int], operation: cirq.Operation) -> None:
-    reads = tuple(sorted(str(key) for key in cirq.control_keys(operation)))
-    writes = tuple(sorted(str(key) for key in cirq.measurement_key_objs(operation)))
-    builder.opaque(place, operation, reads, writes, ())
+@dataclass(frozen=True)
+class _PowerColumns:
+    """Rows made of `_Powers`: `op`, `angles`, constant global `phase` of each; terms `coef * parameter` of
+    angle `term` (3 * row + column); `weight`: how much of each angle goes into the global phase."""
+
+    op: NDArray[np.uint8]
+    angles: NDArray[np.float64]
+    phase: NDArray[np.float64]
+    term: NDArray[np.int64]
+    param: NDArray[np.int32]
+    coef: NDArray[np.float64]
+    weight: NDArray[np.float64]
+
+
+class _Powers:
+    """Gates that are one row: kept as exponents, and turned into rows together."""
+
+    def __init__(self, builder: Builder) -> None:
+        self.builder = builder
+        self.kind: list[int] = []
+        self.exponents: list[tuple[float, float, float]] = []
+        self.shift: list[float] = []
+        self.terms: list[tuple[int, int, float]] = []
+
+    def __len__(self) -> int:
+        return len(self.kind)
+
+    def add(self, gate: Any, reader: object) -> int:
+        """Take in the gate, if it is one of these: its number of qubits, else 0."""
+        if isinstance(reader, _Power):
+            self.exponents.append((self._number(gate.exponent, 0), 0.0, 0.0))
+            self.shift.append(gate.global_shift)
+            self.kind.append(reader.kind)
+            return reader.width
+        if reader is not _phased_xz:
+            return 0
+        x, z, a = gate.x_exponent, gate.z_exponent, gate.axis_phase_exponent
+        self.exponents.append((self._number(x, 0), self._number(z, 1), self._number(a, 2)))
+        self.shift.append(0.0)
+        self.kind.append(PHASED_XZ)
+        return 1
+
+    def _number(self, exponent: Any, column: int) -> float:
+        """The constant part of an exponent of the next gate; what is symbolic becomes terms."""
+        if type(exponent) is not float:
+            angle = scaled(self.builder, exponent, 1.0)
+            if isinstance(angle, tuple):
+                slot = 3 * len(self.kind) + column
+                self.terms += [(slot, self.builder.parameter(name), c) for name, c in angle[1].items()]
+                angle = angle[0]
+            exponent = angle
+        if not -_HUGE < exponent < _HUGE:
+            raise CircuitError(f"an angle of a gate is {exponent}; a finite real number was expected")
+        return float(exponent)
+
+    def columns(self) -> _PowerColumns:
+        """All gates so far."""
+        kind = np.array(self.kind, dtype=np.int64)
+        exponents = np.array(self.exponents, dtype=np.float64).reshape(len(kind), 3)
+        terms = np.array(self.terms, dtype=np.float64).reshape(len(self.terms), 3)
+        term, param, coef = terms[:, 0].astype(np.int64), terms[:, 1].astype(np.int32), terms[:, 2] * PI
+        op, angles = kind.astype(np.uint8), exponents * PI
+        weight = np.zeros((len(kind), 3))
+        weight[:, 0] = self.shift
+        weight[kind == PHASED_XZ, :2] = 0.5
+        phase = np.zeros(len(kind))
+        for reader in _READERS.values():
+            if not isinstance(reader, _Power):
+                continue
+            rows = np.flatnonzero(kind == reader.kind)
+            op[rows] = BY_NAME[reader.family].code
+            weight[rows, 0] += reader.half
+            wrapped = exponents[rows, 0] - 2.0 * np.rint(exponents[rows, 0] / 2.0)
+            wrapped[wrapped == -1.0] = 1.0
+            wrapped[np.isin(rows, term // 3)] = np.nan
+            for value, name in reader.fixed.items():
+                fixed = rows[wrapped == value]
+                op[fixed] = BY_NAME[name].code
+                phase[fixed] = np.array(self.shift)[fixed] * angles[fixed, 0]
+                angles[fixed, 0] = 0.0
+        phase += (weight * angles).sum(axis=1)
+        return _PowerColumns(op, angles, phase, term, param, coef, weight)
 
 
 def count_rows(gate: cirq.Gate) -> int | None:
@@ -110,13 +337,17 @@ def count_rows(gate: cirq.Gate) -> int | None:
 
 def rows_of(builder: Builder, gate: cirq.Gate) -> Rows | None:
     """The rows of a gate, or None if it has none."""
-    for kind in type(gate).__mro__:
-        reader = _READERS.get(kind)
-        if reader is not None:
-            return reader(builder, gate)
+    reader = _reader_of(type(gate))
+    if reader is not None:
+        return reader(builder, gate)
     if cirq.num_qubits(gate) == 1 and not cirq.is_parameterized(gate) and cirq.has_unitary(gate):
         return _from_matrix(cirq.unitary(gate))
     return None
+
+
+@cache
+def _reader_of(kind: type) -> Callable[[Builder, Any], Rows | None] | None:
+    return next((_READERS[base] for base in kind.__mro__ if base in _READERS), None)
 
 
 def _from_matrix(matrix: np.ndarray[Any, np.dtype[Any]]) -> Rows:
@@ -131,23 +362,35 @@ def _from_matrix(matrix: np.ndarray[Any, np.dtype[Any]]) -> Rows:
     return [("phased_xz", (0,), (x, z, a))], phase + float(sign)
 
 
-def _power(fixed: Mapping[float, str], family: str, half: float) -> Callable[[Builder, Any], Rows]:
-    """Reader of an EigenGate `P**e`: a named gate for some exponents, else exp(i pi e half) * family(pi
-    e)."""
-    wires = tuple(range(BY_NAME[family].num_qubits))
+_KINDS = count(len(GATES))
+_HUGE = 1e300
+"""Exponents beyond this might be no finite angle."""
 
-    def read(builder: Builder, gate: Any) -> Rows:
+
+@dataclass(frozen=True, eq=False)
+class _Power:
+    """Reader of an EigenGate `P**e`: a named gate for some e, else exp(i pi e half) * family(pi e)."""
+
+    fixed: Mapping[float, str]
+    family: str
+    half: float
+    kind: int = field(default_factory=lambda: next(_KINDS))
+
+    @cached_property
+    def width(self) -> int:
+        """On how many qubits."""
+        return BY_NAME[self.family].num_qubits
+
+    def __call__(self, builder: Builder, gate: Any) -> Rows:
+        wires = tuple(range(self.width))
         exponent = gate.exponent
         shift = scaled(builder, exponent, PI * gate.global_shift)
-        if not cirq.is_parameterized(gate):
-            period = 2.0
-            name = fixed.get(_wrapped(float(exponent), period))
+        if not is_symbolic(exponent):
+            name = self.fixed.get(_wrapped(float(exponent), 2.0))
             if name is not None:
                 return [(name, wires, ())], shift
         angle = scaled(builder, exponent, PI)
-        return [(family, wires, (angle,))], plus(times(angle, half), 0.0, shift)
-
-    return read
+        return [(self.family, wires, (angle,))], plus(times(angle, self.half), 0.0, shift)
 
 
 def _wrapped(exponent: float, period: float) -> float:
@@ -157,7 +400,7 @@ def _wrapped(exponent: float, period: float) -> float:
 
 
 def _h(builder: Builder, gate: Any) -> Rows | None:
-    if cirq.is_parameterized(gate):
+    if is_symbolic(gate.exponent):
         e = scaled(builder, gate.exponent, PI)
         steps: list[Row] = [("ry", (0,), (-PI / 4,)), ("rz", (0,), (e,)), ("ry", (0,), (PI / 4,))]
         return steps, plus(times(e, 0.5), 0.0, scaled(builder, gate.exponent, PI * gate.global_shift))
@@ -184,7 +427,7 @@ def _controlled_power(fixed: str, rotation: str) -> Callable[[Builder, Any], Row
 
     def read(builder: Builder, gate: Any) -> Rows:
         shift = scaled(builder, gate.exponent, PI * gate.global_shift)
-        if not cirq.is_parameterized(gate) and _wrapped(float(gate.exponent), 2.0) == 1.0:
+        if not is_symbolic(gate.exponent) and _wrapped(float(gate.exponent), 2.0) == 1.0:
             return [(fixed, (0, 1), ())], shift
         e = scaled(builder, gate.exponent, PI)
         return [("rz", (0,), (times(e, 0.5),)), (rotation, (0, 1), (e,))], plus(times(e, 0.25), 0.0, shift)
@@ -194,7 +437,7 @@ def _controlled_power(fixed: str, rotation: str) -> Callable[[Builder, Any], Row
 
 def _swap(builder: Builder, gate: Any) -> Rows:
     shift = scaled(builder, gate.exponent, PI * gate.global_shift)
-    if not cirq.is_parameterized(gate) and _wrapped(float(gate.exponent), 2.0) == 1.0:
+    if not is_symbolic(gate.exponent) and _wrapped(float(gate.exponent), 2.0) == 1.0:
         return [("swap", (0, 1), ())], shift
     e = scaled(builder, gate.exponent, PI / 2)
     return [(name, (0, 1), (e,)) for name in ("rxx", "ryy", "rzz")], plus(times(e, 0.5), 0.0, shift)
@@ -203,7 +446,7 @@ def _swap(builder: Builder, gate: Any) -> Rows:
 def _iswap(builder: Builder, gate: Any) -> Rows:
     shift = scaled(builder, gate.exponent, PI * gate.global_shift)
     names = {1.0: "iswap", -1.0: "iswapdg", 0.5: "siswap", -0.5: "siswapdg"}
-    if not cirq.is_parameterized(gate):
+    if not is_symbolic(gate.exponent):
         value = float(gate.exponent)
         name = names.get(value - 4.0 * round(value / 4.0))
         if name is not None:
@@ -213,7 +456,7 @@ def _iswap(builder: Builder, gate: Any) -> Rows:
 
 
 def _phased_iswap(builder: Builder, gate: Any) -> Rows | None:
-    if cirq.is_parameterized(gate.phase_exponent) or gate.phase_exponent != 0.25:
+    if is_symbolic(gate.phase_exponent) or gate.phase_exponent != 0.25:
         p = scaled(builder, gate.phase_exponent, PI)
         inner = _iswap(builder, cirq.ISwapPowGate(exponent=gate.exponent))
         return [
@@ -251,24 +494,24 @@ def _clifford(_: Builder, gate: Any) -> Rows:
 
 
 _READERS: dict[type, Callable[[Builder, Any], Rows | None]] = {
-    cirq.XPowGate: _power({1.0: "x", 0.5: "sx", -0.5: "sxdg"}, "rx", 0.5),
-    cirq.YPowGate: _power({1.0: "y"}, "ry", 0.5),
-    cirq.ZPowGate: _power({1.0: "z", 0.5: "s", -0.5: "sdg", 0.25: "t", -0.25: "tdg"}, "rz", 0.5),
-    cirq.Rx: _power({}, "rx", 0.5),
-    cirq.Ry: _power({}, "ry", 0.5),
-    cirq.Rz: _power({}, "rz", 0.5),
+    cirq.XPowGate: _Power({1.0: "x", 0.5: "sx", -0.5: "sxdg"}, "rx", 0.5),
+    cirq.YPowGate: _Power({1.0: "y"}, "ry", 0.5),
+    cirq.ZPowGate: _Power({1.0: "z", 0.5: "s", -0.5: "sdg", 0.25: "t", -0.25: "tdg"}, "rz", 0.5),
+    cirq.Rx: _Power({}, "rx", 0.5),
+    cirq.Ry: _Power({}, "ry", 0.5),
+    cirq.Rz: _Power({}, "rz", 0.5),
     cirq.HPowGate: _h,
     cirq.PhasedXPowGate: _phased_x,
     cirq.PhasedXZGate: _phased_xz,
-    cirq.CZPowGate: _power({1.0: "cz"}, "cphase", 0.0),
+    cirq.CZPowGate: _Power({1.0: "cz"}, "cphase", 0.0),
     cirq.CXPowGate: _controlled_power("cx", "crx"),
     cirq.CYPowGate: _controlled_power("cy", "cry"),
     cirq.SwapPowGate: _swap,
     cirq.ISwapPowGate: _iswap,
     cirq.PhasedISwapPowGate: _phased_iswap,
-    cirq.XXPowGate: _power({}, "rxx", 0.5),
-    cirq.YYPowGate: _power({}, "ryy", 0.5),
-    cirq.ZZPowGate: _power({}, "rzz", 0.5),
+    cirq.XXPowGate: _Power({}, "rxx", 0.5),
+    cirq.YYPowGate: _Power({}, "ryy", 0.5),
+    cirq.ZZPowGate: _Power({}, "rzz", 0.5),
     cirq.FSimGate: _fsim,
     cirq.IdentityGate: _identity,
     cirq.GlobalPhaseGate: _global_phase,
@@ -285,8 +528,8 @@ def to_cirq(circuit: Circuit, *, global_phase: bool = True) -> cirq.Circuit:
 
     Args:
         circuit: its qubits must be Cirq qubits.
-        global_phase: whether to end with a global phase operation where the phase is not 0 (devices refuse
-            it).
+        global_phase: whether the first moment gets a global phase operation where the phase is not 0
+            (devices refuse it).
 
     Raises:
         CircuitError: a qubit label is no `cirq.Qid`.
@@ -295,16 +538,17 @@ def to_cirq(circuit: Circuit, *, global_phase: bool = True) -> cirq.Circuit:
 
     if not all(isinstance(q, cirq.Qid) for q in circuit.qubits):
         raise CircuitError("to write a Cirq circuit, the qubits must be Cirq qubits (cirq.Qid)")
-    writer = _Writer(circuit)
-    weight = np.ones(len(circuit), dtype=np.int64)
-    layer = layers(weight, circuit.wires, circuit.num_wires)
-    moments: list[list[cirq.Operation]] = [[] for _ in range(int(layer.max(initial=0)))]
-    for row, moment in enumerate(layer.tolist()):
-        moments[moment - 1].append(writer.operation(row))
-    out = cirq.Circuit.from_moments(*(cirq.Moment.from_ops(*ops) for ops in moments))
-    if global_phase:
-        out += writer.phase_operation()
-    return out
+    layer = layers(np.ones(len(circuit), dtype=np.int64), circuit.wires, circuit.num_wires)
+    order = np.argsort(layer, kind="stable").tolist()
+    ends = np.cumsum(np.bincount(layer)).tolist()
+    with _without_collecting():
+        writer = _Writer(circuit)
+        operations = writer.operations()
+        packed = [operations[row] for row in order]
+        moments = [packed[begin:end] for begin, end in pairwise(ends)]
+        if global_phase and (phase := writer.phase_operation()):
+            moments = [[*(moments[0] if moments else ()), *phase], *moments[1:]]
+        return cirq.Circuit.from_moments(*(cirq.Moment.from_ops(*moment) for moment in moments))
 
 
 def column_distance(a: Circuit, b: Circuit) -> float:
@@ -339,34 +583,75 @@ def _canonical_rows(circuit: Circuit) -> NDArray[np.int64]:
 
 
 class _Writer:
-    """Makes operations; equal gates are one object."""
+    """Makes operations; equal gates, and equal operations without angles, are one object."""
 
     def __init__(self, circuit: Circuit) -> None:
         self.circuit = circuit
-        self.cache: dict[object, cirq.Gate] = {}
-        self.symbolic = circuit.symbolic_rows.tolist()
-        self.op = circuit.op.tolist()
-        self.operands = circuit.operands.tolist()
-        self.angles = circuit.angles.tolist()
-        self.phase = circuit.phase
+        self.qubits: tuple[Any, ...] = circuit.qubits
+        self.turns = HalfTurns(circuit)
         self.phase_terms = _symbolic_phase(circuit)
         self.powers = _powers(circuit, self.phase_terms)
+        pulses = circuit.op == PHASED_XZ  # Cirq's gate is ours times exp(i (x + z) / 2)
+        brought = circuit.angles[pulses, :2].sum() + circuit.angles[sorted(self.powers), 0].sum()
+        self.phase = circuit.phase - float(brought) / 2
 
-    def operation(self, row: int) -> cirq.Operation:
-        code = self.op[row]
-        extra = self._extra(row)
-        if extra is not None and code in (MEASURE, RESET, OPAQUE):
-            return self._structural(code, extra)
-        gate = self._gate(row, code)
-        qubits = self.circuit.qubits
-        a, b = self.operands[row]
-        out: cirq.Operation = gate.on(qubits[a]) if b < 0 else gate.on(qubits[a], qubits[b])
-        return out if extra is None else out.with_tags(*extra.tags)
+    def operations(self) -> list[cirq.Operation]:
+        """The operation of each row."""
+        circuit = self.circuit
+        out: list[Any] = [None] * len(circuit)
+        gates = np.where(NUM_QUBITS[circuit.op] > 0, circuit.op, len(GATES))
+        gates[circuit.symbolic_rows] = len(GATES)
+        with cirq.with_debug(False):  # the columns have been checked; Cirq would check each operation again
+            for code in np.flatnonzero(np.bincount(gates, minlength=len(GATES) + 1)[:-1]).tolist():
+                rows = np.flatnonzero(gates == code)
+                write = self._fixed if GATES[code].num_angles == 0 else self._turned
+                for row, operation in zip(rows.tolist(), write(code, rows), strict=True):
+                    out[row] = operation
+            for row in np.flatnonzero(circuit.symbolic_rows).tolist():
+                out[row] = cirq.GateOperation(self._symbolic(row), self._wires(row))
+        for row in np.flatnonzero(circuit.extra >= 0).tolist():
+            extra = circuit.extras[circuit.extra[row]]
+            code = int(circuit.op[row])
+            plain = out[row]
+            out[row] = self._structural(code, extra) if plain is None else plain.with_tags(*extra.tags)
+        return out
+
+    def _wires(self, row: int) -> tuple[Any, ...]:
+        return tuple(self.qubits[q] for q in self.circuit.operands[row].tolist() if q >= 0)
+
+    def _fixed(self, code: int, rows: NDArray[np.int64]) -> Iterator[cirq.Operation]:
+        """Operations of a gate without angles."""
+        gate = _WRITERS[GATES[code].name]()
+        made: dict[tuple[int, int], cirq.Operation] = {}
+        for row, wires in zip(rows.tolist(), map(tuple, self.circuit.operands[rows].tolist()), strict=True):
+            operation = made.get(wires)
+            if operation is None:
+                operation = made[wires] = cirq.GateOperation(gate, self._wires(row))
+            yield operation
+
+    def _turned(self, code: int, rows: NDArray[np.int64]) -> Iterator[cirq.Operation]:
+        """Operations of a gate with angles that are numbers."""
+        write = _WRITERS[GATES[code].name]
+        gates: dict[tuple[float, ...], cirq.Gate] = {}
+        qubits = self.qubits
+        turns = (self.circuit.angles[rows, : GATES[code].num_angles] / PI).tolist()
+        operands = self.circuit.operands[rows].tolist()
+        for key, (a, b) in zip(map(tuple, turns), operands, strict=True):
+            gate = gates.get(key)
+            if gate is None:
+                gate = gates[key] = write(*key)
+            yield cirq.GateOperation(gate, (qubits[a],) if b < 0 else (qubits[a], qubits[b]))
+
+    def _symbolic(self, row: int) -> cirq.Gate:
+        gate = GATES[self.circuit.op[row]]
+        constants = self.circuit.angles[row].tolist()
+        turns = [self.turns.at(3 * row + k, constants[k]) for k in range(gate.num_angles)]
+        return _POWERS[gate.name](exponent=turns[0]) if row in self.powers else _WRITERS[gate.name](*turns)
 
     def phase_operation(self) -> list[cirq.Operation]:
         """The global phase that the gates do not bring themselves."""
         terms = [(index, c) for index, c in self.phase_terms.items() if abs(c) > 1e-12]
-        value = expression(self.circuit, terms, self.phase)
+        value = self.turns.of(terms, self.phase)
         if terms:
             import sympy
 
@@ -376,12 +661,8 @@ class _Writer:
             return []
         return [cirq.global_phase_operation(complex(np.exp(1j * PI * turns)))]
 
-    def _extra(self, row: int) -> Extra | None:
-        index = self.circuit.extra[row]
-        return self.circuit.extras[index] if index >= 0 else None
-
     def _structural(self, code: int, extra: Extra) -> cirq.Operation:
-        qubits: list[Any] = [self.circuit.qubits[q] for q in extra.operands]
+        qubits = [self.qubits[q] for q in extra.operands]
         out: cirq.Operation
         if code == MEASURE:
             out = cirq.measure(*qubits, key=extra.writes[0], invert_mask=extra.invert)
@@ -392,23 +673,6 @@ class _Writer:
             return payload if list(payload.qubits) == qubits else payload.with_qubits(*qubits)  # type: ignore[no-any-return]
         return out.with_tags(*extra.tags) if extra.tags else out
 
-    def _gate(self, row: int, code: int) -> cirq.Gate:
-        name = GATES[code].name
-        width = GATES[code].num_angles
-        if self.symbolic[row]:
-            turns = [half_turns(self.circuit, 3 * row + k, self.angles[row][k]) for k in range(width)]
-        else:
-            turns = [angle / PI for angle in self.angles[row][:width]]
-        if name == "phased_xz":  # Cirq's gate is ours times exp(i (x + z) / 2)
-            self.phase -= float(self.angles[row][0] + self.angles[row][1]) / 2
-        is_power = row in self.powers
-        if is_power:
-            self.phase -= float(self.angles[row][0]) / 2
-        key = (code, is_power, *turns)
-        if key not in self.cache:
-            self.cache[key] = _POWERS[name](exponent=turns[0]) if is_power else _WRITERS[name](*turns)
-        return self.cache[key]
-
 
 def _powers(circuit: Circuit, phase: dict[int, float]) -> frozenset[int]:
     """Symbolic rotation rows to be written as `P**e`, which is exp(i angle / 2) times our rotation.
@@ -416,11 +680,20 @@ def _powers(circuit: Circuit, phase: dict[int, float]) -> frozenset[int]:
     Each uses up some of `phase` (parameter index -> coefficient; changed in place). Cirq cannot draw
     circuits with a symbolic global phase, and `X**t` should come out as it went in.
     """
-    halves = {
-        row: {index: c / 2 for index, c in circuit.affine.at(3 * row)}
-        for row in np.flatnonzero(circuit.symbolic_rows).tolist()
-        if GATES[circuit.op[row]].name in _POWERS
-    }
+    slots = np.flatnonzero(circuit.affine.slot >= 0)
+    row_of, column = np.divmod(circuit.affine.slot[slots], 3)
+    wanted = np.isin(circuit.affine.param[slots], [index for index, c in phase.items() if c])
+    fits = wanted & (column == 0) & np.isin(circuit.op[row_of], [BY_NAME[name].code for name in _POWERS])
+    halves: dict[int, dict[int, float]] = {}
+    for row, index, coefficient in zip(
+        row_of[fits].tolist(),
+        circuit.affine.param[slots][fits].tolist(),
+        circuit.affine.coef[slots][fits].tolist(),
+        strict=True,
+    ):
+        halves.setdefault(row, {})[index] = coefficient / 2
+    for row in set(row_of[~wanted].tolist()):  # it has a term that the phase has not
+        halves.pop(row, None)
 
     def rank(row: int) -> tuple[bool, float]:
         sizes = [abs(c) / PI * 48 for c in halves[row].values()]
@@ -429,7 +702,7 @@ def _powers(circuit: Circuit, phase: dict[int, float]) -> frozenset[int]:
     taken = set()
     for row in sorted(halves, key=rank):  # exponents with simple coefficients first, large ones first
         half = halves[row]
-        if all(phase.get(index, 0.0) * np.sign(c) >= abs(c) - 1e-12 for index, c in half.items()):
+        if all(math.copysign(1.0, c) * phase[index] >= abs(c) - 1e-12 for index, c in half.items()):
             taken.add(row)
             for index, c in half.items():
                 phase[index] -= c
@@ -439,13 +712,13 @@ def _powers(circuit: Circuit, phase: dict[int, float]) -> frozenset[int]:
 def _symbolic_phase(circuit: Circuit) -> dict[int, float]:
     """{parameter index: coefficient} of the global phase, radians, without what Cirq's `PhasedXZ` gates
     bring."""
-    terms = dict(circuit.affine.at(GLOBAL_PHASE))
-    row, column = np.divmod(circuit.affine.slot, 3)
-    for i in np.flatnonzero((circuit.affine.slot >= 0) & (column < 2)):
-        if circuit.op[row[i]] == PHASED_XZ:
-            index = int(circuit.affine.param[i])
-            terms[index] = terms.get(index, 0.0) - float(circuit.affine.coef[i]) / 2
-    return terms
+    affine = circuit.affine
+    row, column = np.divmod(affine.slot, 3)
+    factor = (affine.slot == GLOBAL_PHASE).astype(np.float64)
+    factor[np.isin(row, np.flatnonzero(circuit.op == PHASED_XZ)) & (column < 2)] = -0.5
+    used = np.flatnonzero(factor)
+    total = np.bincount(affine.param[used], affine.coef[used] * factor[used], len(circuit.params))
+    return {index: float(total[index]) for index in dict.fromkeys(affine.param[used].tolist())}
 
 
 _POWERS: dict[str, Callable[..., cirq.Gate]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import permutations
 from math import pi
 
 import cirq
@@ -105,6 +106,26 @@ def test_axes_are_exactly_what_the_matrix_commutes_with(gate):
             assert np.allclose(u @ pauli, pauli @ u) == (gate.axes[k] == axis)
 
 
+def placed(gate: Gate, angles: np.ndarray, wires: tuple[int, ...]) -> np.ndarray:
+    """The gate's matrix on these of three qubits."""
+    u = matrix(gate, angles).reshape((2,) * 2 * len(wires))
+    k = len(wires)
+    out = np.tensordot(u, np.eye(8).reshape((2,) * 6), axes=(range(k, 2 * k), wires))
+    return np.moveaxis(out, range(k), wires).reshape(8, 8)
+
+
+@every_gate
+def test_gates_with_equal_axes_on_shared_qubits_commute(gate):
+    """The commutation table, row by row: this gate with every gate, on every overlap of their qubits."""
+    own = tuple(range(gate.num_qubits))
+    for other in UNITARY:
+        for wires in permutations(range(3), other.num_qubits):
+            shared = [(gate.axes[q], other.axes[wires.index(q)]) for q in own if q in wires]
+            if shared and all(a and a == b for a, b in shared):
+                u, v = placed(gate, ANGLES[0], own), placed(other, ANGLES[1], wires)
+                np.testing.assert_allclose(u @ v, v @ u, atol=1e-12, err_msg=f"{other.name} on {wires}")
+
+
 @every_gate
 def test_symmetric(gate):
     if gate.num_qubits == 1:
@@ -132,7 +153,9 @@ def test_period(gate):
     period = float(gates.PERIOD[gate.code])
     if period:
         np.testing.assert_allclose(matrix(gate, ANGLES[0] + period), matrix(gate, ANGLES[0]), atol=1e-12)
-        assert not np.allclose(matrix(gate, ANGLES[0] + period / 2), matrix(gate, ANGLES[0]))
+        half = matrix(gate, ANGLES[0] + period / 2)
+        assert not np.allclose(half, matrix(gate, ANGLES[0]))
+        assert np.allclose(half, -matrix(gate, ANGLES[0])) == gates.FULL_TURN_IS_PHASE[gate.code]
 
 
 def test_columns_repeat_the_rows():

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from helpers import circuits, random_circuit
 from hypothesis import given
 from hypothesis import strategies as st
 
 from qattn_compiler.circuit import kernels, su2
-from qattn_compiler.circuit.gates import AXIS_CODES, NUM_QUBITS
+from qattn_compiler.circuit.gates import AXIS_CODES, GATES, INVERSE, NUM_ANGLES, NUM_QUBITS, SYMMETRIC
 from qattn_compiler.circuit.table import Circuit
+from qattn_compiler.passes import CancelInverses, MergeRotations
 
 
 def wires_of(circuit: Circuit) -> list[list[int]]:
@@ -19,35 +22,89 @@ def wires_of(circuit: Circuit) -> list[list[int]]:
 # -- twins --------------------------------------------------------------------------------------------------
 
 
-def disturbed(circuit: Circuit, wire: int, axis: int, low: int, high: int) -> bool:
-    """Whether a row strictly between rows low and high is not diagonal on `axis` at `wire`."""
-    for row in range(low + 1, high):
-        wires = wires_of(circuit)[row]
-        if wire in wires:
-            place = wires.index(wire)
-            here = AXIS_CODES[circuit.op[row], place] if place < 2 and NUM_QUBITS[circuit.op[row]] else 0
-            if here != axis:
-                return True
-    return False
+def can_meet(circuit: Circuit, early: int, late: int, alive: set[int]) -> bool:
+    """Whether rows on the same operands have, between them on each wire, only rows with their axis there."""
+    wires = wires_of(circuit)
+    for wire in wires[late]:
+        axes = []
+        for row in range(early, late + 1):
+            if (row in alive or row == late) and wire in wires[row]:
+                place = wires[row].index(wire)
+                known = place < 2 and NUM_QUBITS[circuit.op[row]] > 0
+                axes.append(int(AXIS_CODES[circuit.op[row], place]) if known else 0)
+        if len(axes) > 2 and (len(set(axes)) > 1 or axes[0] == 0):
+            return False
+        if axes[0] != axes[-1]:
+            return False
+    return True
 
 
-def cancel_twin(form: list[int], inverse: list[int], wires: list[list[int]]) -> list[bool]:
-    """Search for a removable pair from the start again after every removal."""
-    alive = list(range(len(form)))
+def merge_twin(circuit: Circuit, family: list[int]) -> list[tuple[int, tuple[int, ...], float]]:
+    """(family, operands, angle) of what is left: any two rows that can meet are added up, from the start
+    again after each."""
+    angle = {row: float(circuit.angles[row, 0]) for row in range(len(circuit)) if family[row] >= 0}
+    alive = set(range(len(circuit)))
+
+    def place(row: int) -> tuple[int, ...]:
+        wires = tuple(wires_of(circuit)[row])
+        return tuple(sorted(wires)) if SYMMETRIC[family[row]] else wires
 
     def pair() -> tuple[int, int] | None:
-        for k, later in enumerate(alive):
-            for early in reversed(alive[:k]):
-                if set(wires[early]) & set(wires[later]):
-                    fits = set(wires[early]) == set(wires[later]) and form[later] >= 0
-                    if fits and form[early] == inverse[later] and len(wires[early]) == len(wires[later]):
-                        return early, later
-                    break
+        for late in sorted(angle):
+            for early in sorted(angle):
+                same = early < late and family[early] == family[late] and place(early) == place(late)
+                if same and can_meet(circuit, early, late, alive):
+                    return early, late
         return None
 
     while (found := pair()) is not None:
-        alive = [row for row in alive if row not in found]
-    return [row in alive for row in range(len(form))]
+        early, late = found
+        angle[early] += angle.pop(late)
+        alive.discard(late)
+        if angle[early] == 0:
+            angle.pop(early)
+            alive.discard(early)
+    return sorted((family[row], place(row), total) for row, total in angle.items())
+
+
+def cancel_twin(circuit: Circuit) -> list[list[str]]:
+    """Rows left on each wire: search for a pair that can meet from the start again after every removal."""
+    alive = set(range(len(circuit)))
+    wires, names = wires_of(circuit), [GATES[op].name for op in circuit.op]
+
+    def undoes(early: int, late: int) -> bool:
+        back = GATES[circuit.op[late]].inverse
+        same = sorted(wires[early]) == sorted(wires[late]) if SYMMETRIC[circuit.op[late]] else False
+        return names[early] == back and (same or wires[early] == wires[late])
+
+    def pair() -> tuple[int, int] | None:
+        rows = [row for row in sorted(alive) if circuit.extra[row] < 0]
+        for k, late in enumerate(rows):
+            for early in rows[:k]:
+                if undoes(early, late) and can_meet(circuit, early, late, alive):
+                    return early, late
+        return None
+
+    while (found := pair()) is not None:
+        alive -= set(found)
+    return left_on_wires(circuit, alive)
+
+
+def left_on_wires(circuit: Circuit, alive: set[int]) -> list[list[str]]:
+    """Rows on each wire, in the order of blocks of one axis; within a block the order means nothing."""
+    out = []
+    for wire in range(circuit.num_wires):
+        blocks: list[tuple[int, list[str]]] = []
+        for row in sorted(alive):
+            touched = wires_of(circuit)[row]
+            if wire in touched:
+                place = touched.index(wire)
+                axis = int(AXIS_CODES[circuit.op[row], place]) if place < 2 else 0
+                if not blocks or axis == 0 or blocks[-1][0] != axis:
+                    blocks.append((axis, []))
+                blocks[-1][1].append(f"{GATES[circuit.op[row]].name} {touched}")
+        out.append([word for _, block in blocks for word in sorted(block)])
+    return out
 
 
 def runs_twin(fusable: list[bool], wires: list[list[int]]) -> list[list[int]]:
@@ -78,56 +135,57 @@ def longest_paths(weight: list[float], wires: list[list[int]]) -> list[float]:
 # -- tests --------------------------------------------------------------------------------------------------
 
 
-@given(circuits())
-def test_axis_epochs(circuit):
-    axes = AXIS_CODES[circuit.op]
-    epoch = kernels.axis_epochs(axes, circuit.wires, circuit.num_wires)
-    ends = [
-        (row, place, wire)
-        for row, wires in enumerate(wires_of(circuit))
-        for place, wire in enumerate(wires[:2])
-        if axes[row, place] > 0
-    ]
-    for row, place, wire in ends:
-        for other, there, same_wire in ends:
-            if same_wire == wire and other > row and axes[row, place] == axes[other, there]:
-                apart = disturbed(circuit, wire, int(axes[row, place]), row, other)
-                assert (epoch[row, place] != epoch[other, there]) == apart
-    for row in range(len(circuit)):
-        for place in range(2):
-            if axes[row, place] == 0:
-                assert epoch[row, place] == -1
-
-
-@st.composite
-def cancel_inputs(draw):
-    """Rows whose forms pair up: 0 <-> 1, 2 is its own inverse, -1 is never removed."""
-    rows = draw(
-        st.lists(st.tuples(st.integers(-1, 2), st.sampled_from([(0,), (1,), (0, 1), (1, 2)])), max_size=16)
+@given(circuits(gates="rotations", max_qubits=3, max_rows=14, symbolic=False))
+def test_merge_groups(circuit):
+    turned = (NUM_ANGLES[circuit.op] == 1) & (circuit.extra < 0)
+    family = np.where(turned, circuit.op.astype(np.int16), np.int16(-1))
+    angles = np.zeros((len(circuit), 2))
+    angles[:, 0] = np.sign(np.round(circuit.angles[:, 0]))  # whole numbers: sums are exact, and often 0
+    circuit = replace(circuit, angles=np.pad(angles[:, :1], ((0, 0), (0, 2))))
+    none = np.zeros(0)
+    head, sign, total, gone = kernels.merge_groups(
+        family,
+        angles,
+        np.full(len(GATES), 1000.0),
+        SYMMETRIC.astype(np.int8),
+        AXIS_CODES[circuit.op],
+        circuit.wires,
+        circuit.num_wires,
+        1e-9,
+        np.zeros(len(circuit) + 1, np.int64),
+        none.astype(np.int64),
+        none,
+        none,
     )
-    # a form fixes its operands, as in the pass
-    forms, inverses, wires = [], [], []
-    places = [(0,), (1,), (0, 1), (1, 2)]
-    for kind, place in rows:
-        base = 3 * places.index(place)
-        forms.append(base + kind if kind >= 0 else -1)
-        inverses.append(base + (1, 0, 2)[kind] if kind >= 0 else -1)
-        wires.append(list(place))
-    return forms, inverses, wires
+    assert (sign == 1).all()
+    left = []
+    for row in np.flatnonzero((head == np.arange(len(circuit))) & ~gone).tolist():
+        wires = wires_of(circuit)[row]
+        place = tuple(sorted(wires) if SYMMETRIC[circuit.op[row]] else wires)
+        left.append((int(family[row]), place, float(total[row, 0])))
+    assert sorted(left) == merge_twin(circuit, family.tolist())
 
 
-@given(cancel_inputs())
-def test_cancel_adjacent(inputs):
-    forms, inverses, wires = inputs
-    table = np.full((len(wires), 2), -1, dtype=np.int32)
-    for row, touched in enumerate(wires):
-        table[row, : len(touched)] = touched
-    keep = kernels.cancel_adjacent(np.array(forms, np.int64), np.array(inverses, np.int64), table, 3)
-    twin = cancel_twin(forms, inverses, wires)
-    # which of several equal rows stay may differ; the forms left on each wire, in order, may not
-    for wire in range(3):
-        left = [forms[r] for r in range(len(forms)) if keep[r] and wire in wires[r]]
-        assert left == [forms[r] for r in range(len(forms)) if twin[r] and wire in wires[r]]
+CANCELLED = ("cz", "h", "s", "sdg", "ch", "cy", "swap", "x")
+
+
+def test_cancel_pairs():
+    rng = np.random.default_rng(5)
+    for _ in range(300):
+        circuit = random_circuit(rng, 3, int(rng.integers(16)), CANCELLED, walls=0.05)
+        none = np.zeros(0, dtype=np.int64)
+        form = (
+            circuit.angles.view(np.uint64),
+            np.zeros(len(circuit) + 1, np.int64),
+            none,
+            none.view(np.uint64),
+        )
+        rows = circuit.op.copy(), circuit.wires.copy(), SYMMETRIC, INVERSE, NUM_ANGLES
+        fit = (NUM_QUBITS[circuit.op] > 0) & (circuit.extra < 0)
+        powers = np.zeros(len(GATES), np.int8), np.full(8, -1, np.int16), AXIS_CODES, (-1, -1, -1)
+        keep = kernels.cancel_pairs(rows, fit, (form, form), powers, circuit.num_wires)
+        np.testing.assert_array_equal(rows[0], circuit.op)
+        assert left_on_wires(circuit, set(np.flatnonzero(keep).tolist())) == cancel_twin(circuit)
 
 
 @given(circuits(symbolic=False))
@@ -145,6 +203,10 @@ def test_fuse_runs(circuit):
             total = su2.multiply(q[row], total)
         np.testing.assert_allclose(product[run[0]], total, atol=1e-12)
     np.testing.assert_array_equal(head, expected)
+    batch = np.stack([q, q])
+    kernels.multiply_runs(head, batch)
+    heads = np.flatnonzero(length)
+    np.testing.assert_allclose(batch[:, heads], np.stack([product[heads]] * 2), atol=1e-12)
     assert length.sum() == fusable.sum()
 
 
@@ -170,5 +232,5 @@ def test_empty_circuit():
     none = np.zeros(0, dtype=np.int64)
     assert len(kernels.layers(none, circuit.wires, 2)) == 0
     assert kernels.critical_path(np.zeros(0), circuit.wires, 2).tolist() == [0, 0]
-    assert len(kernels.cancel_adjacent(none, none, circuit.wires, 2)) == 0
-    assert kernels.axis_epochs(AXIS_CODES[circuit.op], circuit.wires, 2).shape == (0, 2)
+    assert CancelInverses().run(circuit) is circuit
+    assert MergeRotations().run(circuit) is circuit

@@ -58,6 +58,12 @@ def test_a_swap_on_either_side_leaves_the_gate_alone():
     assert cz_cost(out) == 1
 
 
+def test_two_swaps_with_single_qubit_gates_between_them_go():
+    rows = [("swap", (0, 1)), ("h", 0), ("rz", 0, "s"), ("t", 1), ("swap", (1, 0)), ("x", 0)]
+    out = assert_pass(AbsorbSwaps(), make(2, *rows), cost=cz_cost)
+    assert shown(out) == ["h 1", "rz 1", "t 0", "x 0"]
+
+
 @pytest.mark.parametrize("angle", [0.7, "s"])
 @pytest.mark.parametrize("name", ["rzz", "rxx", "ryy", "crz", "crx", "cry", "cphase"])
 @pytest.mark.parametrize("first", [True, False])

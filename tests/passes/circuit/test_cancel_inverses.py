@@ -67,7 +67,7 @@ def test_cx_meet_through_a_common_target():
 
 
 def test_cx_do_not_meet_through_each_other():
-    circuit = make(2, ("cx", (0, 1)), ("cx", (1, 0)), ("cx", (0, 1)))
+    circuit = make(2, ("cx", (0, 1)), ("cx", (1, 0)), ("t", 0), ("cx", (0, 1)))
     assert CancelInverses().run(circuit) is circuit
 
 
@@ -106,6 +106,36 @@ def test_nothing_is_left(rows):
 def test_everything_is_left(rows):
     circuit = make(2, *rows)
     assert CancelInverses().run(circuit) is circuit
+
+
+@pytest.mark.parametrize(
+    ("rows", "left"),
+    [
+        ([("cx", (0, 1)), ("cx", (1, 0)), ("cx", (0, 1))], ["swap 0 1"]),
+        ([("cx", (0, 1)), ("t", 0), ("cx", (1, 0)), ("cx", (0, 1)), ("x", 1)], ["t 0", "swap 0 1", "x 1"]),
+        ([("cx", (0, 1)), ("cx", (1, 0)), ("cx", (0, 1)), ("swap", (1, 0))], []),
+        ([("cx", (0, 1)), ("cx", (1, 0)), ("t", 1), ("cx", (0, 1)), ("t", 1)], None),
+        ([("cx", (0, 1)), ("cx", (1, 0)), ("t", 0), ("cx", (0, 1)), ("tdg", 0)], ["swap 0 1"]),
+        ([("iswap", (0, 1)), ("iswap", (1, 0))], ["z 1", "z 0"]),
+        ([("z", 0), ("iswap", (0, 1)), ("iswap", (1, 0)), ("z", 1)], []),
+        ([("siswap", (0, 1)), ("siswap", (1, 0))], ["iswap 1 0"]),
+        ([("siswap", (0, 1))] * 8, []),
+        ([("siswapdg", (0, 1))] * 4, ["z 0", "z 1"]),
+        ([("iswap", (0, 1)), ("siswapdg", (0, 1))], ["siswap 0 1"]),
+        ([("iswap", (0, 1)), ("siswap", (0, 1))], None),
+        ([("iswap", (0, 1)), ("t", 0), ("iswap", (0, 1))], None),
+        ([("iswap", (0, 1)), ("iswap", (1, 2))], None),
+    ],
+)
+def test_identities(rows, left):
+    circuit = make(3, *rows)
+    out = assert_pass(CancelInverses(), circuit)
+    assert shown(out) == left if left is not None else out is circuit
+
+
+def test_ch_meet_through_what_commutes_with_the_control():
+    circuit = make(3, ("ch", (0, 1)), ("rz", 0, "s"), ("cx", (0, 2)), ("ch", (0, 1)))
+    assert shown(assert_pass(CancelInverses(), circuit)) == ["rz 0", "cx 0 2"]
 
 
 def test_one_of_three_is_left():

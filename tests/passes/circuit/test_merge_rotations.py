@@ -62,6 +62,45 @@ def test_controlled_rotations_are_not_symmetric():
     assert MergeRotations().run(circuit) is circuit
 
 
+def test_rotations_without_an_axis_merge_side_by_side():
+    rows = [("givens", (0, 1), 0.5), ("givens", (1, 0), "s"), ("givens", (0, 1), 0.25)]
+    out = assert_pass(MergeRotations(), make(2, *rows))
+    assert shown(out) == ["givens 0 1"]
+    assert out.angles[0, 0] == pytest.approx(0.75)
+    assert out.affine.at(0) == ((0, -1.0),)
+    assert len(assert_pass(MergeRotations(), make(2, *rows[1:2], ("givens", (0, 1), "s")))) == 0
+    apart = make(2, rows[0], ("t", 0), rows[2])
+    assert MergeRotations().run(apart) is apart
+
+
+def test_both_angles_of_fsim_add_up():
+    rows = [("fsim", (0, 1), 0.5, "s"), ("fsim", (1, 0), "t", 0.25)]
+    out = assert_pass(MergeRotations(), make(2, *rows))
+    assert shown(out) == ["fsim 0 1"]
+    assert out.angles[0, :2] == pytest.approx([0.5, 0.25])
+    assert (out.affine.at(0), out.affine.at(1)) == (((1, 1.0),), ((0, 1.0),))
+    assert len(assert_pass(MergeRotations(), make(2, *rows, ("fsim", (0, 1), -0.5, "-s")))) == 1
+
+
+@pytest.mark.parametrize("name", ["rzz", "rxx", "ryy", "cphase", "crz", "crx", "cry", "givens"])
+def test_parametrised_pairs_are_nothing(name):
+    rows = [(name, (0, 1), "s"), (name, (0, 1), 0.25), (name, (0, 1), "-s"), (name, (0, 1), -0.25)]
+    assert len(assert_pass(MergeRotations(), make(2, *rows))) == 0
+
+
+def test_one_sweep_finds_what_is_nested_deep():
+    rows = [(("rz", "rx", "ry")[k % 3], 0, 0.1 + k) for k in range(400)]
+    undone = [(name, wire, -angle) for name, wire, angle in reversed(rows)]
+    assert len(MergeRotations().run(make(1, *rows, *undone))) == 0
+
+
+def test_coefficients_that_cancel_but_for_rounding():
+    builder = Builder(range(1))
+    for coefficient in (0.1, 0.2, -0.3):
+        builder.add("rz", [0], [(0.0, {"s": coefficient})])
+    assert len(MergeRotations().run(builder.build())) == 0
+
+
 def test_symbols_that_cancel_leave_nothing():
     circuit = make(2, ("rz", 0, "s"), ("cx", (0, 1)), ("rz", 0, "-s"))
     assert shown(assert_pass(MergeRotations(), circuit)) == ["cx 0 1"]
