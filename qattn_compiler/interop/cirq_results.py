@@ -135,7 +135,8 @@ def parity_means(
 def expand_unknown(circuit: cirq.AbstractCircuit, rows_of: Callable[[cirq.Gate], int | None]) -> cirq.Circuit:
     """Take apart what has no row in the gate table: nested circuits, wide gates, matrices; walls stay.
 
-    Cirq's own decompositions are used; what has none (channels, classical control) stays as it is. A tag
+    Cirq's own decompositions are used, but for Toffoli gates and their like, which take six CX here (Cirq's
+    eight are for qubits in a row); what has none (channels, classical control) stays as it is. A tag
     survives on a gate that is one row; a gate that becomes several rows, or none, loses it.
 
     Args:
@@ -155,7 +156,41 @@ def expand_unknown(circuit: cirq.AbstractCircuit, rows_of: Callable[[cirq.Gate],
 
     flat = cirq.unroll_circuit_op(circuit, deep=True, tags_to_check=None)
     operations = (
-        cirq.decompose(op, keep=keep, on_stuck_raise=None) if not keep(op) else [op]
+        [op]
+        if keep(op)
+        else cirq.decompose(op, intercepting_decomposer=_three_qubit, keep=keep, on_stuck_raise=None)
         for op in flat.all_operations()
     )
     return cirq.Circuit(op.untagged if loses_tags(op) else op for part in operations for op in part)
+
+
+def _three_qubit(operation: cirq.Operation) -> list[cirq.Operation] | None:
+    """CCZ**e, CCX**e and CSWAP with the fewest CX; None for all else.
+
+    (-1)^(abc) is a phase on each of the seven parities of a, b and c, since 4abc is the sum of those of one
+    and three bits without those of two (Nielsen and Chuang, section 4.3; Shende and Markov, arXiv:0803.2316).
+    """
+    gate = operation.untagged.gate
+    if isinstance(gate, cirq.CSwapGate):
+        a, b, c = operation.qubits
+        return [cirq.CX(c, b), cirq.CCX(a, b, c), cirq.CX(c, b)]
+    if not isinstance(gate, cirq.CCZPowGate | cirq.CCXPowGate) or gate.global_shift != 0:
+        return None
+    a, b, c = operation.qubits
+    plus, minus = cirq.Z ** (gate.exponent / 4), cirq.Z ** (-gate.exponent / 4)
+    phases = [
+        cirq.CX(b, c),
+        minus(c),
+        cirq.CX(a, c),
+        plus(c),
+        cirq.CX(b, c),
+        minus(c),
+        cirq.CX(a, c),
+        plus(c),
+        plus(b),
+        cirq.CX(a, b),
+        minus(b),
+        cirq.CX(a, b),
+        plus(a),
+    ]
+    return phases if isinstance(gate, cirq.CCZPowGate) else [cirq.H(c), *phases, cirq.H(c)]

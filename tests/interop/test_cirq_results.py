@@ -8,7 +8,7 @@ import pytest
 import sympy
 
 from qattn_compiler.errors import CircuitError
-from qattn_compiler.interop import cirq_results
+from qattn_compiler.interop import cirq_io, cirq_results
 
 Q = cirq.GridQubit.rect(1, 3)
 
@@ -78,3 +78,23 @@ def test_parity_means():
     means = cirq_results.parity_means(circuits, cirq.Simulator(), 10, lambda *step: seen.append(step))
     assert means.tolist() == [-1.0, 1.0]
     assert seen == [("sample", 1, 2), ("sample", 2, 2)]
+
+
+@pytest.mark.parametrize("exponent", [1, -1, 0.5, 0.123, sympy.Symbol("s")])
+@pytest.mark.parametrize("gate", [cirq.CCZ, cirq.CCX])
+def test_toffolis_take_six_entanglers(gate, exponent):
+    circuit = cirq.Circuit((gate**exponent)(*cirq.LineQubit.range(3)))
+    out = cirq_results.expand_unknown(circuit, cirq_io.count_rows)
+    assert sum(len(op.qubits) == 2 for op in out.all_operations()) == 6
+    values = {"s": 0.7}
+    expected, got = (cirq.unitary(cirq.resolve_parameters(c, values)) for c in (circuit, out))
+    np.testing.assert_allclose(got, expected, atol=1e-9)
+
+
+def test_other_gates_on_three_qubits():
+    qubits = cirq.LineQubit.range(3)
+    for gate in (cirq.CSWAP, cirq.CCZPowGate(exponent=0.3, global_shift=0.5), cirq.ControlledGate(cirq.ISWAP)):
+        circuit = cirq.Circuit(gate(*qubits))
+        out = cirq_results.expand_unknown(circuit, cirq_io.count_rows)
+        assert max(len(op.qubits) for op in out.all_operations()) == 2
+        np.testing.assert_allclose(out.unitary(qubits), circuit.unitary(qubits), atol=1e-6)
