@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _TABLE = {
     "optimize": "circuit.optimize:Optimize",
     "fold-phases": "circuit.fold_phases:FoldPhases",
+    "resynthesise-parities": "circuit.resynthesise_parities:ResynthesiseParities",
     "clifford": "circuit.clifford:Clifford",
     "resynthesise-paulis": "circuit.resynthesise_paulis:ResynthesisePaulis",
     "resynthesise-two-qubit": "circuit.resynthesise_two_qubit:ResynthesiseTwoQubit",

@@ -1,8 +1,8 @@
 """All passes that need no machine, by level, run until the cost stops falling.
 
 Level 1 merges and cancels. Level 2 also drops negligible rotations, folds phases and resynthesises two-qubit
-blocks. Level 3 builds the circuit anew as Pauli rotations and a Clifford as well, looks at blocks of three
-qubits, and takes the cheapest of all that. A step is kept only if the cost falls.
+blocks. Level 3 also rebuilds regions of CX and Z rotations, builds the whole circuit anew as Pauli rotations
+and a Clifford, looks at blocks of three qubits, and takes the cheapest of all that. A step is kept only if the cost falls.
 
 SWAPs are done by relabelling where the caller allows it (`Optimize.relabelled`), as a compiler that reports
 a final layout may.
@@ -26,6 +26,7 @@ from qattn_compiler.passes.circuit.cost import COSTS, entanglers
 from qattn_compiler.passes.circuit.drop_negligible import DropNegligible
 from qattn_compiler.passes.circuit.fold_phases import FoldPhases
 from qattn_compiler.passes.circuit.merge_rotations import MergeRotations
+from qattn_compiler.passes.circuit.resynthesise_parities import ResynthesiseParities
 from qattn_compiler.passes.circuit.resynthesise_paulis import ResynthesisePaulis
 from qattn_compiler.passes.circuit.resynthesise_three_qubit import ResynthesiseThreeQubit
 from qattn_compiler.passes.circuit.resynthesise_two_qubit import ResynthesiseTwoQubit
@@ -36,6 +37,8 @@ PAULI_GATES: Final = 6000
 """Circuits with more entanglers are tried by a sample before they are rebuilt as Pauli rotations."""
 SAMPLE: Final = 600
 """Entanglers in that sample."""
+PARITY_EFFORT: Final = 8
+"""Settings tried for regions of CX and Z rotations."""
 THREE_GATES: Final = 3000
 """Circuits with more entanglers are not searched for blocks of three qubits."""
 
@@ -149,11 +152,15 @@ class Optimize(CirqTransformer):
         return best
 
     def _searched(self, tidy: Optimized) -> Iterator[Optimized]:
-        best = tidy
+        found = [tidy]
         if self._worth_rebuilding(tidy.circuit):
-            rebuilt = self._tidied(tidy.then(self._paulis(tidy)))
-            yield rebuilt
-            best = min(best, rebuilt, key=lambda found: COSTS[self.cost](found.circuit))
+            parities = ResynthesiseParities(PARITY_EFFORT, self.seed, free_swaps=tidy.relabels)
+            for step in (parities, self._paulis(tidy)):
+                rebuilt = tidy.then(step)
+                if rebuilt is not tidy:
+                    found.append(self._tidied(rebuilt))
+                    yield found[-1]
+        best = min(found, key=lambda one: COSTS[self.cost](one.circuit))
         if entanglers(best.circuit) <= THREE_GATES:
             smaller = best.then(ResynthesiseThreeQubit(seed=self.seed))
             if smaller is not best:

@@ -72,7 +72,7 @@ class ResynthesisePaulis(CirqTransformer):
             return None
         limit = 4 * before + 64 if self.always else before - 1
         circuit = normalised(part)
-        forms = _forms(circuit)
+        forms = forms_of(circuit)
         tries = efforts(self.effort, self.seed)
         with ThreadPoolExecutor(WORKERS) as pool:
             found = list(pool.map(lambda way: pauli.synthesise(forms[way[1]], way[0], limit), tries))
@@ -82,7 +82,8 @@ class ResynthesisePaulis(CirqTransformer):
         chosen = found[best]
         if chosen is None or prices[best][0] > limit:
             return None
-        return _written(circuit, forms[tries[best][1]], chosen, backwards=tries[best][1])
+        back = tries[best][1]
+        return written(circuit, forms[back], pauli.instructions(chosen), back)
 
 
 MAX_EFFORT: Final = 512
@@ -118,7 +119,7 @@ def efforts(count: int, seed: int) -> list[tuple[pauli.Effort, bool]]:
     return out
 
 
-def _forms(circuit: Circuit) -> tuple[pauli.PauliForm, pauli.PauliForm]:
+def forms_of(circuit: Circuit) -> tuple[pauli.PauliForm, pauli.PauliForm]:
     """The Pauli forms of a normalised circuit and of its inverse."""
     kind = _KIND[circuit.op]
     operands = np.ascontiguousarray(circuit.operands.T.astype(np.int64))
@@ -132,9 +133,9 @@ _KIND = np.full(len(GATES), -1, dtype=np.int64)
 _KIND[pauli.CODES] = np.arange(len(pauli.CODES))
 
 
-def _written(circuit: Circuit, form: pauli.PauliForm, synthesis: pauli.Synthesis, backwards: bool) -> Circuit:
-    """The circuit of a synthesis (`backwards`: its inverse), with the angles of `circuit`."""
-    steps, rotation, minus = pauli.instructions(synthesis)
+def written(circuit: Circuit, form: pauli.PauliForm, program: pauli.Program, backwards: bool) -> Circuit:
+    """The circuit of a program for a form (`backwards`: its inverse), with the angles of `circuit`."""
+    steps, rotation, minus = program
     new = steps[rotation < 0]
     phase = pauli.phase_between(form.clifford, new, circuit.num_qubits)
     if backwards:

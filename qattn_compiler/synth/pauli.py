@@ -381,6 +381,10 @@ def _cleared(frame: Codes, signs: NDArray[np.int8]) -> tuple[Ints, Ints]:
     return np.array(steps, dtype=np.int64).reshape(-1, 3), np.array(swaps, dtype=np.int64).reshape(-1, 2)
 
 
+Program = tuple[Ints, Ints, NDArray[np.bool_]]
+"""Instructions (count, 3); the rotation of each (-1 for Clifford gates); whether it turns backwards."""
+
+
 @cache
 def _templates() -> tuple[Ints, Ints]:
     """Per two-qubit gate: up to nine instructions (-1: none), and their operands (2: both), shape (9, 9)."""
@@ -396,12 +400,8 @@ def _templates() -> tuple[Ints, Ints]:
     return kinds, operand
 
 
-def instructions(synthesis: Synthesis) -> tuple[Ints, Ints, NDArray[np.bool_]]:
-    """All gates of a synthesis.
-
-    Returns:
-        instructions (count, 3); the rotation of each (-1 for Clifford gates); whether it turns backwards.
-    """
+def instructions(synthesis: Synthesis) -> Program:
+    """All gates of a synthesis."""
     steps = synthesis.steps
     kinds, operand = _templates()
     is_gate = steps[:, 0] == 0
