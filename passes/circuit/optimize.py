@@ -2,7 +2,8 @@
 
 Level 1 merges and cancels. Level 2 also drops negligible rotations, folds phases and resynthesises two-qubit
 blocks. Level 3 also rebuilds regions of CX and Z rotations, builds the whole circuit anew as Pauli rotations
-and a Clifford, looks at blocks of three qubits, and takes the cheapest of all that. A step is kept only if the cost falls.
+and a Clifford, looks at blocks of three qubits, and takes the cheapest of all that. A step is kept only if
+the cost falls.
 
 SWAPs are done by relabelling where the caller allows it (`Optimize.relabelled`), as a compiler that reports
 a final layout may.

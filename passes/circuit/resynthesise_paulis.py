@@ -74,18 +74,49 @@ class ResynthesisePaulis(CirqTransformer):
         circuit = normalised(part)
         forms = forms_of(circuit)
         tries = efforts(self.effort, self.seed)
-        with ThreadPoolExecutor(WORKERS) as pool:
-            found = list(pool.map(lambda way: pauli.synthesise(forms[way[1]], way[0], limit), tries))
-        swap = 0 if self.free_swaps else 3
-        prices = [(s.gates + swap * len(s.swaps), s.depth) if s else (limit + 1, 0) for s in found]
-        best = prices.index(min(prices))
-        chosen = found[best]
-        if chosen is None or prices[best][0] > limit:
+        best = _cheapest(forms, tries, 0 if self.free_swaps else 3, limit)
+        if best is None:
             return None
-        back = tries[best][1]
+        chosen, back = best
         return written(circuit, forms[back], pauli.instructions(chosen), back)
 
 
+def _cheapest(
+    forms: tuple[pauli.PauliForm, pauli.PauliForm],
+    tries: list[tuple[pauli.Effort, bool]],
+    swap: int,
+    limit: int,
+) -> tuple[pauli.Synthesis, bool] | None:
+    """The synthesis with the fewest two-qubit gates (then layers, then the first), and its direction.
+
+    What is found tightens the limit of the tries that follow, in both threads; as ties are kept, the result
+    does not depend on which thread is faster.
+    """
+    least = [limit]
+    found: list[tuple[int, int, int, pauli.Synthesis]] = []
+
+    def search(start: int) -> None:
+        for k in range(start, len(tries), WORKERS):
+            effort, back = tries[k]
+            made = pauli.synthesise(forms[back], effort, least[0])
+            if made is not None and (price := made.gates + swap * len(made.swaps)) <= least[0]:
+                least[0] = min(least[0], price)
+                found.append((price, made.depth, k, made))
+
+    if len(tries) * len(forms[0]) < SMALL:
+        for start in range(WORKERS):
+            search(start)
+    else:
+        with ThreadPoolExecutor(WORKERS) as pool:
+            list(pool.map(search, range(WORKERS)))
+    if not found:
+        return None
+    *_, k, made = min(found, key=lambda one: one[:3])
+    return made, tries[k][1]
+
+
+SMALL: Final = 200
+"""Tries times rotations below which threads cost more than they bring."""
 MAX_EFFORT: Final = 512
 WORKERS: Final = 2
 _WAYS: Final = (

@@ -96,7 +96,7 @@ def test_all_types_of_options(monkeypatch):
     ("text", "message", "hint", "column"),
     [
         ("merge-rotation", "no pass 'merge-rotation'", "did you mean merge-rotations", 0),
-        ("merge-rotations,zzz", "no pass 'zzz'", "there are optimize, clifford", 16),
+        ("merge-rotations,zzz", "no pass 'zzz'", "there are optimize, fold-phases", 16),
         ("merge-rotations,", "no pass ''", None, 16),
         ("merge-rotations fuse-single-qubit", "`,` was expected", None, 16),
         ("drop-negligible{atole=1}", "no option 'atole'", "did you mean atol", 16),
