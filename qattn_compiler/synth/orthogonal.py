@@ -1,11 +1,11 @@
-"""Real three-qubit gates: every matrix of SO(8) in 10 CZ, by numerical instantiation.
+"""Real three-qubit gates: matrices of SO(8) in 10 CZ, by numerical instantiation.
 
 SO(8) has 28 parameters, and real gates between CZ (one turn each) would need 13 CZ for them; the known
-construction has 14 CNOT (Wei and Di, arXiv:1203.0722). With complex single-qubit gates on a chain of
-pairs, 10 CZ reach all of SO(8): found numerically, with an error of rounding, for thousands of random and
-structured matrices (9 for none). About one start in forty ends at a solution, so a thousand starts are
-tried before a longer chain is. Local gates and CZ have determinant 1, so a real matrix of determinant -1
-is not of this kind up to a sign; it takes what every three-qubit unitary takes.
+construction has 14 CNOT (Pawlowski, arXiv:2512.18049, after 16 by Wei and Di). With complex single-qubit
+gates on a chain of pairs, 10 CZ did for each of a thousand random matrices, to rounding; that they always do
+is not proved, so longer chains follow should they fail. About one start in forty ends at a solution. Local
+gates and CZ have determinant 1 on three qubits, so a real matrix of determinant -1 is not of this kind; it
+takes what every three-qubit unitary takes.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from qattn_compiler.synth.three_qubit import GENERIC, shrink, synthesise_three
 CHAIN: Final = ((0, 1), (1, 2))
 """The pairs of the CZ, in turn."""
 SHORTEST: Final = 10
-"""CZ that suffice for SO(8)."""
+"""CZ that sufficed for every matrix of SO(8) tried."""
 STARTS: Final = 1000
 """Random starts for each length."""
 
 
 def synthesise_orthogonal(matrix: NDArray[np.float64], tries: int = 0, seed: int = 0) -> Ansatz:
-    """A circuit with at most 10 CZ for a real orthogonal matrix of determinant 1; 14 for determinant -1.
+    """A circuit for a real orthogonal matrix: 10 CZ, or at most 14 if the determinant is -1.
 
     Args:
         matrix: shape (8, 8), real and orthogonal.
