@@ -1,9 +1,9 @@
 """All passes that need no machine, by level, run until the cost stops falling.
 
-Level 1 merges and cancels. Level 2 also drops negligible rotations, folds phases and resynthesises two-qubit
-blocks. Level 3 also rebuilds regions of CX and Z rotations, builds the whole circuit anew as Pauli rotations
-and a Clifford, looks at blocks of three qubits, and takes the cheapest of all that. A step is kept only if
-the cost falls.
+Level 1 merges and cancels. Level 2 also drops negligible rotations, folds phases, resynthesises two-qubit
+blocks, and tries briefly to build the circuit anew as Pauli rotations and a Clifford. Level 3 tries that at
+length, rebuilds regions of CX and Z rotations as well, and searches blocks of three qubits in all that it has
+found. A step is kept only if the cost falls.
 
 SWAPs are done by relabelling where the caller allows it (`Optimize.relabelled`), as a compiler that reports
 a final layout may.
@@ -38,6 +38,8 @@ PAULI_GATES: Final = 6000
 """Circuits with more entanglers are tried by a sample before they are rebuilt as Pauli rotations."""
 SAMPLE: Final = 600
 """Entanglers in that sample."""
+LIGHT_EFFORT: Final = 6
+"""Settings of the Pauli search at level 2."""
 PARITY_EFFORT: Final = 8
 """Settings tried for regions of CX and Z rotations."""
 THREE_GATES: Final = 3000
@@ -134,7 +136,7 @@ class Optimize(CirqTransformer):
         if self.level == 0:
             return [Optimized.start(circuit, relabels=False)]
         tidy = self._tidied(Optimized.start(circuit, relabels))
-        return [tidy, *self._searched(tidy)] if self.level == 3 else [tidy]
+        return [tidy, *self._searched(tidy)] if self.level >= 2 else [tidy]
 
     def _tidied(self, start: Optimized) -> Optimized:
         steps: tuple[CirqTransformer, ...] = (MergeRotations(), CancelInverses())
@@ -153,25 +155,26 @@ class Optimize(CirqTransformer):
         return best
 
     def _searched(self, tidy: Optimized) -> Iterator[Optimized]:
-        found = [tidy]
+        ways = [tidy]
         if self._worth_rebuilding(tidy.circuit):
             parities = ResynthesiseParities(PARITY_EFFORT, self.seed, free_swaps=tidy.relabels)
-            for step in (parities, self._paulis(tidy)):
+            for step in (parities, self._paulis(tidy)) if self.level == 3 else (self._paulis(tidy),):
                 rebuilt = tidy.then(step)
                 if rebuilt is not tidy:
-                    found.append(self._tidied(rebuilt))
-                    yield found[-1]
-        best = min(found, key=lambda one: COSTS[self.cost](one.circuit))
-        if entanglers(best.circuit) <= THREE_GATES:
-            smaller = best.then(ResynthesiseThreeQubit(seed=self.seed))
-            if smaller is not best:
-                yield self._tidied(smaller)
+                    ways.append(self._tidied(rebuilt))
+                    yield ways[-1]
+        for way in ways if self.level == 3 else ():
+            if entanglers(way.circuit) <= THREE_GATES:
+                smaller = way.then(ResynthesiseThreeQubit(seed=self.seed))
+                if smaller is not way:
+                    yield self._tidied(smaller)
 
     def _paulis(self, start: Optimized) -> ResynthesisePaulis:
-        """As many settings of the search as the size allows."""
+        """As many settings of the search as the level and the size allow."""
         circuit = start.circuit
-        effort = int(np.clip(200_000 / (1 + entanglers(circuit) * circuit.num_qubits), 4, 96))
-        return ResynthesisePaulis(effort, self.seed, free_swaps=start.relabels, always=True)
+        work = 1 + entanglers(circuit) * circuit.num_qubits
+        effort = int(np.clip(200_000 / work, 4, 96)) if self.level == 3 else LIGHT_EFFORT
+        return ResynthesisePaulis(effort, self.seed, free_swaps=start.relabels, always=self.level == 3)
 
     def _worth_rebuilding(self, circuit: Circuit) -> bool:
         total = entanglers(circuit)

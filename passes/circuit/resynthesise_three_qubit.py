@@ -8,8 +8,9 @@ stand for the blocks; a shuffle exchanges them for others of the same length, an
 
 Work is counted in blocks, not in seconds, so that the result depends on the circuit alone: equal blocks are
 searched once (up to the names of their wires and the single-qubit gates at their ends), and a sweep searches
-at most `BLOCKS * effort` different ones. A circuit with more gets fewer tries for each, in proportion; the
-blocks of a circuit with more than that are searched from the front.
+at most `BLOCKS * effort` different ones. A circuit with more gets fewer tries for each, in proportion, and
+so do blocks after several that gave nothing; the blocks of a circuit with more than that are searched from
+the front.
 
 Source: partitioning and numerical synthesis as in BQSKit (Younis, Sen, Yelick, Iancu, arXiv:2103.07093).
 """
@@ -44,8 +45,10 @@ SHUFFLE_TRIES: Final = 60
 """Fits that a shuffle makes for a block."""
 SHUFFLED: Final = 9
 """Blocks of up to so many CZ are shuffled: longer ones take long."""
-FEWEST_TRIES: Final = 20
+FEWEST_TRIES: Final = 8
 """Fits that blocks of long circuits get at least."""
+PATIENCE: Final = 4
+"""Blocks in a row that give nothing before the others get half as many tries."""
 IDENTITY: Final = 1e-14
 """Angles (radians) of a new single-qubit gate up to here are rounding errors."""
 FEWEST: Final = {3: 4, 4: 6}
@@ -190,8 +193,8 @@ class _Sweep:
         room = np.empty(kernels.SPAN, dtype=np.int64)
         found: dict[int, _Block] = {}
         gone = np.zeros(len(circuit), dtype=bool)
-        known: set[tuple[bytes, bytes]] = set()
-        at = side = window = 0
+        known: dict[tuple[bytes, bytes], int] = {}
+        at = side = window = vain = 0
         limits = self.width, LONGEST[self.width], FEWEST[self.width]
         while True:
             at, side, count, total = kernels.next_window(
@@ -201,7 +204,9 @@ class _Sweep:
                 break
             members = room[:count].copy()
             rows = order[members]
-            block = self._resynthesised(rows, total, known)
+            tries, searched = max(FEWEST_TRIES, self.tries >> vain // PATIENCE), len(known)
+            block = self._resynthesised(rows, total, known, tries)
+            vain = vain + len(known) - searched if block is None else 0
             if block is None:
                 failed[rows] = window
                 window += 1
@@ -215,7 +220,9 @@ class _Sweep:
             side = 0
         return self._written(found, gone) if found else circuit
 
-    def _resynthesised(self, rows: Ints, total: int, known: set[tuple[bytes, bytes]]) -> _Block | None:
+    def _resynthesised(
+        self, rows: Ints, total: int, known: dict[tuple[bytes, bytes], int], tries: int
+    ) -> _Block | None:
         """A block with fewer CZ than `total` for these rows, or None."""
         from qattn_compiler.passes.circuit.three_qubit_kernels import assemble
 
@@ -228,8 +235,8 @@ class _Sweep:
         key = pairs.tobytes(), core.tobytes()
         if key not in known and len(known) >= self.blocks:
             return None
-        known.add(key)
-        new = _shrunk(*key, self.tries, self.seed) if self.shuffle < 0 else _other(*key, self.shuffle)
+        tries = known.setdefault(key, tries)
+        new = _shrunk(*key, tries, self.seed) if self.shuffle < 0 else _other(*key, self.shuffle)
         if new is None or len(new) >= total + (self.shuffle >= 0):
             return None
         inner = new.gates.copy()
