@@ -40,10 +40,14 @@ SAMPLE: Final = 600
 """Entanglers in that sample."""
 LIGHT_EFFORT: Final = 6
 """Settings of the Pauli search at level 2."""
+LIGHT_WINDOW: Final = 128
+"""Rotations that it looks at together."""
 PARITY_EFFORT: Final = 8
 """Settings tried for regions of CX and Z rotations."""
 THREE_GATES: Final = 3000
 """Circuits with more entanglers are not searched for blocks of three qubits."""
+CLOSE: Final = 1.25
+"""Nor are those with this many times more than the best."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,8 +167,9 @@ class Optimize(CirqTransformer):
                 if rebuilt is not tidy:
                     ways.append(self._tidied(rebuilt))
                     yield ways[-1]
+        least = min(entanglers(way.circuit) for way in ways)
         for way in ways if self.level == 3 else ():
-            if entanglers(way.circuit) <= THREE_GATES:
+            if entanglers(way.circuit) <= min(THREE_GATES, CLOSE * least):
                 smaller = way.then(ResynthesiseThreeQubit(seed=self.seed))
                 if smaller is not way:
                     yield self._tidied(smaller)
@@ -173,8 +178,10 @@ class Optimize(CirqTransformer):
         """As many settings of the search as the level and the size allow."""
         circuit = start.circuit
         work = 1 + entanglers(circuit) * circuit.num_qubits
-        effort = int(np.clip(200_000 / work, 4, 96)) if self.level == 3 else LIGHT_EFFORT
-        return ResynthesisePaulis(effort, self.seed, free_swaps=start.relabels, always=self.level == 3)
+        if self.level == 2:
+            return ResynthesisePaulis(LIGHT_EFFORT, self.seed, start.relabels, window=LIGHT_WINDOW)
+        effort = int(np.clip(200_000 / work, 4, 96))
+        return ResynthesisePaulis(effort, self.seed, start.relabels, always=True)
 
     def _worth_rebuilding(self, circuit: Circuit) -> bool:
         total = entanglers(circuit)

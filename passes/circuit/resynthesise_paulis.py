@@ -47,6 +47,7 @@ class ResynthesisePaulis(CirqTransformer):
         seed: of the random part of scores.
         free_swaps: SWAPs at the end of a region cost nothing (someone relabels them away); otherwise 3 each.
         always: take the new circuit even where it is not cheaper (another pass will choose).
+        window: how many rotations the search looks at together; time is in proportion.
 
     Keeps: meaning and global phase exactly, walls and tagged rows, parameters.
     """
@@ -55,11 +56,14 @@ class ResynthesisePaulis(CirqTransformer):
     seed: int = 0
     free_swaps: bool = False
     always: bool = False
+    window: int = 256
     name: ClassVar[str] = "resynthesise-paulis"
 
     def __post_init__(self) -> None:
         if not 1 <= self.effort <= MAX_EFFORT:
             raise PassError(f"{self.name}: effort is {self.effort}; 1 to {MAX_EFFORT} was expected")
+        if not 2 <= self.window <= MAX_WINDOW:
+            raise PassError(f"{self.name}: window is {self.window}; 2 to {MAX_WINDOW} was expected")
 
     def run(self, circuit: Circuit, /) -> Circuit:
         """The circuit with its regions rebuilt where that saves two-qubit gates."""
@@ -73,7 +77,7 @@ class ResynthesisePaulis(CirqTransformer):
         limit = 4 * before + 64 if self.always else before - 1
         circuit = normalised(part)
         forms = forms_of(circuit)
-        tries = efforts(self.effort, self.seed)
+        tries = efforts(self.effort, self.seed, self.window)
         best = _cheapest(forms, tries, 0 if self.free_swaps else 3, limit)
         if best is None:
             return None
@@ -92,32 +96,39 @@ def _cheapest(
     What is found tightens the limit of the tries that follow, in both threads; as ties are kept, the result
     does not depend on which thread is faster.
     """
-    least = [limit]
+    least = [limit + limit // 3 + 4]  # the first two say whether it is worth going on
     found: list[tuple[int, int, int, pauli.Synthesis]] = []
 
-    def search(start: int) -> None:
-        for k in range(start, len(tries), WORKERS):
+    def search(chosen: range) -> None:
+        for k in chosen:
             effort, back = tries[k]
             made = pauli.synthesise(forms[back], effort, least[0])
             if made is not None and (price := made.gates + swap * len(made.swaps)) <= least[0]:
                 least[0] = min(least[0], price)
                 found.append((price, made.depth, k, made))
 
-    if len(tries) * len(forms[0]) < SMALL:
-        for start in range(WORKERS):
-            search(start)
-    else:
-        with ThreadPoolExecutor(WORKERS) as pool:
-            list(pool.map(search, range(WORKERS)))
-    if not found:
+    def search_all(begin: int, end: int) -> None:
+        if (end - begin) * len(forms[0]) < SMALL:
+            search(range(begin, end))
+        else:
+            with ThreadPoolExecutor(WORKERS) as pool:
+                list(pool.map(search, (range(begin + i, end, WORKERS) for i in range(WORKERS))))
+
+    search_all(0, min(2, len(tries)))
+    if found:
+        least[0] = min(least[0], limit)
+        search_all(2, len(tries))
+    fit = [one for one in found if one[0] <= limit]
+    if not fit:
         return None
-    *_, k, made = min(found, key=lambda one: one[:3])
+    *_, k, made = min(fit, key=lambda one: one[:3])
     return made, tries[k][1]
 
 
 SMALL: Final = 200
 """Tries times rotations below which threads cost more than they bring."""
 MAX_EFFORT: Final = 512
+MAX_WINDOW: Final = 4096
 WORKERS: Final = 2
 _WAYS: Final = (
     (0.55, 0.0, 0.0),
@@ -134,7 +145,7 @@ _WAYS: Final = (
 """Discount, tail and deep (see `pauli.Effort`) of the first settings, found by trying 96 on 23 circuits."""
 
 
-def efforts(count: int, seed: int) -> list[tuple[pauli.Effort, bool]]:
+def efforts(count: int, seed: int, window: int = 256) -> list[tuple[pauli.Effort, bool]]:
     """Settings of the search, each with whether it works on the inverse circuit."""
     rng = np.random.default_rng(seed)
     out = []
@@ -146,7 +157,7 @@ def efforts(count: int, seed: int) -> list[tuple[pauli.Effort, bool]]:
             discount, tail = float(rng.uniform(0.3, 0.95)), float(rng.choice([0.0, 0.02, 0.1, 0.3]))
             deep, noise = float(rng.choice([0.0, 0.01, 0.05, 0.2])), float(rng.choice([0.0, 0.1, 0.4]))
             wide = bool(rng.integers(2))
-        out.append((pauli.Effort(discount, tail, wide, noise, deep, seed + k), k % 2 == 1))
+        out.append((pauli.Effort(discount, tail, wide, noise, deep, seed + k, window), k % 2 == 1))
     return out
 
 

@@ -47,6 +47,8 @@ SHUFFLED: Final = 9
 """Blocks of up to so many CZ are shuffled: longer ones take long."""
 FEWEST_TRIES: Final = 8
 """Fits that blocks of long circuits get at least."""
+LONG: Final = 200
+"""Two-qubit rows from which blocks get fewer tries, in proportion."""
 PATIENCE: Final = 4
 """Blocks in a row that give nothing before the others get half as many tries."""
 IDENTITY: Final = 1e-14
@@ -177,7 +179,7 @@ class _Sweep:
         own = _PHASE[circuit.op, 0] + (_PHASE[circuit.op, 1:] * circuit.angles).sum(axis=1)
         own += np.add.reduceat(np.r_[phases, 0.0], start)[:-1]
         many = max(1, int((price > 0).sum()))
-        tries = max(FEWEST_TRIES, TRIES[width] * effort * BLOCKS // max(BLOCKS, many))
+        tries = max(FEWEST_TRIES, TRIES[width] * effort * LONG // max(LONG, many))
         order, blocks = np.arange(len(circuit)), BLOCKS * effort
         rows = over_cz.operands, turns, own
         return _Sweep(circuit, width, tries, blocks, seed, shuffle, price, order, start, *rows)
