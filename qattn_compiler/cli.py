@@ -215,6 +215,9 @@ def transpile_command(
     level: Level = 2,
     seed: Seed = 0,
     atol: Annotated[float, typer.Option(help="Rotations up to this angle (radians) are dropped.")] = 1e-8,
+    cost: Annotated[
+        str, typer.Option(help="What level 3 saves: two-qubit, depth or fidelity.")
+    ] = "two-qubit",
     verify: Annotated[bool, typer.Option(help="Prove the result where it is small enough.")] = True,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -230,9 +233,17 @@ def transpile_command(
         from qattn_compiler.transpile import transpile
 
         circuit = read_circuit(source)
-        result = transpile(
-            circuit, target=target, optimization_level=level, seed=seed, atol=atol, verify=verify
-        )
+        with showing(quiet or as_json) as show:
+            result = transpile(
+                circuit,
+                target=target,
+                optimization_level=level,
+                seed=seed,
+                atol=atol,
+                cost=cost,
+                verify=verify,
+                progress=show,
+            )
         if output is not None:
             write_circuit(output, result.circuit)
         if as_json:
@@ -269,10 +280,10 @@ def warmup_command(quiet: Quiet = False) -> None:
     with failing(False):
         from qattn_compiler import kernel_cache
 
-        cold = kernel_cache.is_cold()
-        if cold and not quiet:
-            print(kernel_cache.MESSAGE, file=sys.stderr)
-        kernel_cache.warm()
+        every = tuple(kernel_cache.MODULES)
+        cold = kernel_cache.is_cold(every)
+        with showing(quiet) as show:
+            kernel_cache.warm(every, show)
         if not quiet:
             print("kernels compiled" if cold else "kernels were compiled already")
 

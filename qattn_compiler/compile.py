@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from qattn_compiler import targets
+from qattn_compiler import kernel_cache, targets
 from qattn_compiler.compiled import Compiled
 from qattn_compiler.describe import Story, describe
 from qattn_compiler.errors import LoweringError, OptionError, ShapeError
@@ -79,7 +79,7 @@ def compile(  # noqa: A001 - the field's own word
     choose(job, rows, components)
     batches = job.batches(job.values)
     clock.lap("lower")
-    warm_kernels(progress)
+    kernel_cache.warm(progress=progress)
     clock.lap("kernels")
     units = compile_units(batches, machine, optimization_level, seed, bound=not job.free, progress=progress)
     clock.lap("compile")
@@ -136,16 +136,6 @@ def compile_units(
         units.append(compile_unit(batch, target, level=level, seed=seed, bound=bound, say=lambda _: None))
         progress("compile", number + 1, len(batches))
     return tuple(units)
-
-
-def warm_kernels(progress: Progress) -> None:
-    """Make the machine code of the kernels if this installation has none yet, and say so."""
-    from qattn_compiler import kernel_cache
-
-    if kernel_cache.is_cold():
-        progress(kernel_cache.MESSAGE, 0, 1)
-        kernel_cache.warm()
-        progress(kernel_cache.MESSAGE, 1, 1)
 
 
 def tell(job: Job, clock: Clock, level: int, seed: int, error: float) -> Story:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qattn_compiler import targets
+from qattn_compiler import kernel_cache, targets
 from qattn_compiler.circuit.gates import MEASURE, NUM_QUBITS
 from qattn_compiler.circuit.layout import Routed
 from qattn_compiler.circuit.table import Circuit
@@ -18,7 +18,9 @@ from qattn_compiler.errors import OptionError, VerificationError
 from qattn_compiler.interop import cirq_io, cirq_results
 from qattn_compiler.passes.circuit.cost import Cost, cost_function
 from qattn_compiler.passes.circuit.drop_negligible import DropNegligible
+from qattn_compiler.passes.circuit.optimize import Optimized
 from qattn_compiler.pipeline import Pass
+from qattn_compiler.progress import Progress, silent
 from qattn_compiler.report.metrics import execution, metrics
 from qattn_compiler.report.report import Report, transpile_page
 from qattn_compiler.targets.target import Target, check_level
@@ -70,6 +72,7 @@ def transpile(
     atol: float = 1e-8,
     cost: str = "two-qubit",
     verify: bool = True,
+    progress: Progress = silent,
 ) -> Transpiled:
     """Bring a Cirq circuit onto a machine; symbols, measurement keys, tags and classical controls survive.
 
@@ -82,6 +85,7 @@ def transpile(
         cost: by which level 3 chooses among circuits: "two-qubit" (entanglers, then their depth), "depth" or
             "fidelity" (as estimated from the machine's calibration).
         verify: prove the result where it is small enough; the report says how.
+        progress: called with (stage, done, total) now and then.
 
     Raises:
         OptionError, TargetError, PassError, CircuitError: an input is wrong, or the machine cannot run it.
@@ -90,10 +94,11 @@ def transpile(
     check_level(optimization_level)
     if not (np.isfinite(atol) and atol >= 0):
         raise OptionError(f"atol is {atol!r}; a number of radians, 0 or more, was expected")
-    begin = perf_counter()
     machine = targets.get(target) if isinstance(target, str) else target
+    kernel_cache.warm(kernel_cache.stages(optimization_level), progress)
+    begin = perf_counter()
     source = cirq_io.from_cirq(cirq_results.expand_unknown(circuit, cirq_io.count_rows))
-    track = Track(atol)
+    track = Track(atol, progress)
     price = cost_function(cost, machine.device)
     routed, logical, place = _routed(source, machine, optimization_level, seed, track, price)
     native = machine.physical_passes(optimization_level, atol).run(routed.circuit, track.hook("physical"))
@@ -121,29 +126,45 @@ def _routed(
     Returns:
         the routed circuit, the optimizer's, and on which of its qubits each qubit's content ends.
     """
+    track.progress("optimize", 0, 1)
     started = perf_counter()
     found = machine.optimizer(level, seed, track.atol).candidates(source)
-    track.steps.append(Step("optimize", "logical", perf_counter() - started, metrics(found[-1].circuit)))
-    started = perf_counter()
-    best = 0
-    if len(found) > 1:
-        finish = machine.physical_passes(level, track.atol)
-        quick = machine.route(level, seed, quick=True)
-        best = int(
-            min(range(len(found)), key=lambda k: price(finish.run(quick.route(found[k].circuit).circuit)))
-        )
-    chosen = found[best]
+    optimized = perf_counter() - started
+    track.progress("optimize", 1, 1)
+    chosen = found[_cheapest_routed(found, machine, level, seed, track, price) if len(found) > 1 else 0]
+    track.steps.append(Step("optimize", "logical", optimized, metrics(chosen.circuit)))
     routed = machine.route(level, seed).route(chosen.circuit)
+    track.progress("route", len(found), len(found))
     track.dropped += chosen.dropped
-    track.steps.append(Step("route", "route", perf_counter() - started, metrics(routed.circuit)))
+    seconds = perf_counter() - started - optimized
+    track.steps.append(Step("route", "route", seconds, metrics(routed.circuit)))
     return routed, chosen.circuit, chosen.place
+
+
+def _cheapest_routed(
+    found: list[Optimized],
+    machine: Target,
+    level: int,
+    seed: int,
+    track: Track,
+    price: Callable[[Circuit], Cost],
+) -> int:
+    """Which circuit costs least after a short search for a route."""
+    finish = machine.physical_passes(level, track.atol)
+    quick = machine.route(level, seed, quick=True)
+    costs = []
+    for number, one in enumerate(found):
+        track.progress("route", number, len(found))
+        costs.append(price(finish.run(quick.route(one.circuit).circuit)))
+    return costs.index(min(costs))
 
 
 class Track:
     """What the passes did: the pipeline's hook."""
 
-    def __init__(self, atol: float) -> None:
+    def __init__(self, atol: float, progress: Progress = silent) -> None:
         self.atol = atol
+        self.progress = progress
         self.steps: list[Step] = []
         self.dropped = 0.0
 
