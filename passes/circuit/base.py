@@ -15,11 +15,14 @@ class CirqTransformer:
     Attributes:
         opens_gates: whether the pass wants the parts of a Cirq gate that the gate table has only as several
             two-qubit gates (such as `ISWAP**0.3`). The others leave such a gate whole, as a wall.
+        opens_wide: whether it wants those of unitary gates that the table does not have at all as well, such
+            as Toffoli gates.
     """
 
     __slots__ = ()
     name: ClassVar[str]
     opens_gates: ClassVar[bool] = False
+    opens_wide: ClassVar[bool] = False
 
     def run(self, circuit: Circuit, /) -> Circuit:
         """The transformed circuit; the same object if there was nothing to do."""
@@ -31,4 +34,4 @@ class CirqTransformer:
         """Run the pass on a Cirq circuit, as `cirq.TRANSFORMER` (see `interop.cirq_transformer.apply`)."""
         from qattn_compiler.interop.cirq_transformer import apply
 
-        return apply(self, circuit, context, opens_gates=self.opens_gates)
+        return apply(self, circuit, context, opens_gates=self.opens_gates, opens_wide=self.opens_wide)

@@ -105,6 +105,7 @@ class Optimize(CirqTransformer):
     seed: int = 0
     name: ClassVar[str] = "optimize"
     opens_gates: ClassVar[bool] = True
+    opens_wide: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.level not in LEVELS:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -132,7 +132,13 @@ def parity_means(
     return out
 
 
-def expand_unknown(circuit: cirq.AbstractCircuit, rows_of: Callable[[cirq.Gate], int | None]) -> cirq.Circuit:
+def expand_unknown(
+    circuit: cirq.AbstractCircuit,
+    rows_of: Callable[[cirq.Gate], int | None],
+    *,
+    unroll: bool = True,
+    tags_to_ignore: Iterable[Hashable] = (),
+) -> cirq.Circuit:
     """Take apart what has no row in the gate table: nested circuits, wide gates, matrices; walls stay.
 
     Cirq's own decompositions are used, but for Toffoli gates and their like, which take six CX here (Cirq's
@@ -142,19 +148,25 @@ def expand_unknown(circuit: cirq.AbstractCircuit, rows_of: Callable[[cirq.Gate],
     Args:
         circuit: any Cirq circuit.
         rows_of: how many rows of the gate table a gate becomes; None if it has none.
+        unroll: take nested circuits apart as well.
+        tags_to_ignore: operations with one of these tags stay as they are.
     """
+    ignored = frozenset(tags_to_ignore)
 
     def keep(operation: cirq.Operation) -> bool:
         bare = operation.untagged
+        if not ignored.isdisjoint(operation.tags) or (not unroll and isinstance(bare, cirq.CircuitOperation)):
+            return True
         if isinstance(bare, cirq.ClassicallyControlledOperation) or cirq.is_measurement(bare):
             return not isinstance(bare.without_classical_controls(), cirq.CircuitOperation)
         return bare.gate is not None and rows_of(bare.gate) is not None
 
     def loses_tags(operation: cirq.Operation) -> bool:
         gate = operation.untagged.gate
-        return bool(operation.tags) and gate is not None and rows_of(gate) not in (None, 1)
+        known = bool(operation.tags) and ignored.isdisjoint(operation.tags)
+        return known and gate is not None and rows_of(gate) not in (None, 1)
 
-    flat = cirq.unroll_circuit_op(circuit, deep=True, tags_to_check=None)
+    flat = cirq.unroll_circuit_op(circuit, deep=True, tags_to_check=None) if unroll else circuit
     operations = (
         [op]
         if keep(op)

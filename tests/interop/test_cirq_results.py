@@ -93,7 +93,8 @@ def test_toffolis_take_six_entanglers(gate, exponent):
 
 def test_other_gates_on_three_qubits():
     qubits = cirq.LineQubit.range(3)
-    for gate in (cirq.CSWAP, cirq.CCZPowGate(exponent=0.3, global_shift=0.5), cirq.ControlledGate(cirq.ISWAP)):
+    shifted = cirq.CCZPowGate(exponent=0.3, global_shift=0.5)
+    for gate in (cirq.CSWAP, shifted, cirq.ControlledGate(cirq.ISWAP)):
         circuit = cirq.Circuit(gate(*qubits))
         out = cirq_results.expand_unknown(circuit, cirq_io.count_rows)
         assert max(len(op.qubits) for op in out.all_operations()) == 2

@@ -301,3 +301,16 @@ def test_frozen_circuits_come_back_as_circuits():
         after = CancelInverses()(frozen, context=context)
         assert type(after) is cirq.Circuit
         assert after == cirq.Circuit(cirq.Y(Q[1]))
+
+
+def test_wide_gates_are_opened_where_the_pass_wants_it():
+    from qattn_compiler.passes import Optimize
+
+    toffolis = [cirq.CCX(*Q[:3]), cirq.rz(sympy.Symbol("s"))(Q[0]), cirq.CCX(*Q[:3])]
+    better = Optimize(level=2)(cirq.Circuit(toffolis))
+    assert all(len(op.qubits) == 1 for op in better.all_operations())
+    tagged = cirq.Circuit(toffolis[0].with_tags("keep"), toffolis[0])
+    kept = Optimize(level=2)(tagged, context=cirq.TransformerContext(tags_to_ignore=("keep",)))
+    assert toffolis[0].with_tags("keep") in kept.all_operations()
+    same = cirq.Circuit(cirq.CCX(*Q[:3]), cirq.measure(*Q[:3]))
+    assert MergeRotations()(same) is same
