@@ -32,6 +32,7 @@ _TABLE = {
     "resynthesise-paulis": "circuit.resynthesise_paulis:ResynthesisePaulis",
     "resynthesise-two-qubit": "circuit.resynthesise_two_qubit:ResynthesiseTwoQubit",
     "resynthesise-three-qubit": "circuit.resynthesise_three_qubit:ResynthesiseThreeQubit",
+    "simplify-boundaries": "circuit.simplify_boundaries:SimplifyBoundaries",
     "decompose-two-qubit": "circuit.decompose:DecomposeTwoQubit",
     "merge-rotations": "circuit.merge_rotations:MergeRotations",
     "cancel-inverses": "circuit.cancel_inverses:CancelInverses",
@@ -40,6 +41,8 @@ _TABLE = {
     "route": "circuit.route:Route",
     "drop-negligible": "circuit.drop_negligible:DropNegligible",
     "fuse-single-qubit": "circuit.fuse_single_qubit:FuseSingleQubit",
+    "schedule": "circuit.schedule:Schedule",
+    "decouple": "circuit.decouple:Decouple",
 }
 """Passes on circuits: name -> module:Class, in the order in which a compile uses them first."""
 

@@ -6,6 +6,8 @@ installation makes it, which takes some ten seconds for each stage, and every la
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -18,19 +20,28 @@ MESSAGE = "compiling kernels (first run only)"
 MODULES: Final[dict[str, tuple[str, ...]]] = {
     "compile": (
         "qattn_compiler.circuit.kernels",
-        "qattn_compiler.circuit.region_kernels",
         "qattn_compiler.passes.circuit.block_kernels",
         "qattn_compiler.passes.circuit.kernels",
         "qattn_compiler.synth.weyl_kernels",
     ),
-    "optimize": ("qattn_compiler.passes.circuit.parity_kernels", "qattn_compiler.synth.pauli_kernels"),
+    "optimize": (
+        "qattn_compiler.circuit.region_kernels",
+        "qattn_compiler.passes.circuit.parity_kernels",
+        "qattn_compiler.synth.pauli_kernels",
+    ),
     "search": (
+        "qattn_compiler.passes.circuit.boundary_kernels",
+        "qattn_compiler.passes.circuit.schedule_kernels",
         "qattn_compiler.passes.circuit.three_qubit_kernels",
         "qattn_compiler.synth.instantiate_kernels",
         "qattn_compiler.synth.parity_kernels",
     ),
 }
-"""Modules with kernels by the stage that needs them: attention, circuits at level 2, circuits at level 3."""
+"""Modules with kernels by the stage that needs them: attention; circuits at level 2; circuits at level 3 and
+passes that only run when they are asked for."""
+
+RARE: Final = frozenset({"canonicalise_all", "reflect_towards"})
+"""Kernels for entanglers that few machines have; compiled when they are first used."""
 
 
 def stages(level: int) -> tuple[str, ...]:
@@ -44,11 +55,23 @@ def is_cold(wanted: tuple[str, ...] = ("compile",)) -> bool:
 
 
 def warm(wanted: tuple[str, ...] = ("compile",), progress: Progress = silent) -> None:
-    """Compile every kernel of these stages that has no machine code yet, and say so while doing it."""
+    """Compile every kernel of these stages that has no machine code yet, and say so while doing it.
+
+    Half of a stage is compiled in a process of its own, at the same time.
+    """
     cold = [stage for stage in wanted if is_cold((stage,))]
     for number, stage in enumerate(cold):
         progress(MESSAGE, number, len(cold))
-        _EXAMPLES[stage]()
+        own, other = _EXAMPLES[stage]
+        call = f"from qattn_compiler import kernel_cache; kernel_cache.{other.__name__}()"
+        helper = subprocess.Popen(
+            [sys.executable, "-c", call], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        try:
+            own()
+        finally:
+            helper.wait()
+        other()  # from the cache now, or here if the helper could not
         progress(MESSAGE, number + 1, len(cold))
 
 
@@ -57,7 +80,7 @@ def _kernels(stage: str) -> list[Any]:
     for name in MODULES[stage]:
         module = import_module(name)
         found += [value for value in vars(module).values() if hasattr(value, "py_func")]
-    return [kernel for kernel in found if not kernel.__name__.startswith("_")]
+    return [kernel for kernel in found if not kernel.__name__.startswith("_") and kernel.__name__ not in RARE]
 
 
 def _has_code(kernel: Any) -> bool:
@@ -67,63 +90,92 @@ def _has_code(kernel: Any) -> bool:
     return any(folder.glob(f"*{kernel.__name__}-*.nbi"))
 
 
-def _compile_example() -> None:
-    """A small program, and a chain too long for a ring on the default machine, so that paths are searched."""
+def program_example() -> None:
+    """A small attention program, and two-qubit blocks with a wall."""
     import numpy as np
 
     from qattn_compiler import targets
-    from qattn_compiler.circuit.table import Builder
     from qattn_compiler.lower.amplitude import encode
     from qattn_compiler.lower.batch import Terms
     from qattn_compiler.passes.circuit.resynthesise_two_qubit import ResynthesiseTwoQubit
     from qattn_compiler.unit import compile_unit
 
+    ResynthesiseTwoQubit().run(_written((("cz", 0, 1), ("h", 0), ("cz", 0, 1), ("measure", 0, 1))))
     target = targets.get("google.willow")
     weights = np.full((1, 4), 0.25)
     batch = encode(Terms(weights, weights, np.zeros(1)))[0]
     unit = compile_unit(batch, target, level=2, seed=0, bound=True, say=lambda _: None)
     unit.execution(target)
-    chain = Builder(range(100))
-    for qubit in range(99):
-        chain.add("cz", [qubit, qubit + 1])
-    target.route(1, 0).route(chain.build())
-    walled = Builder(range(2))
-    for name in ("cz", "h", "cz"):
-        walled.add(name, [0, 1] if name == "cz" else [0])
-    walled.measure([0, 1], "m")
-    ResynthesiseTwoQubit().run(walled.build())
 
 
-def _toffolis() -> Any:
-    """Two Toffoli gates with walls, which every pass has something to do with."""
+def route_example() -> None:
+    """A chain too long for a ring on the default machine, so that paths are searched as well."""
+    from qattn_compiler import targets
+
+    chain = _written(tuple(("cz", qubit, qubit + 1) for qubit in range(99)))
+    targets.get("google.willow").route(1, 0).route(chain)
+
+
+def pauli_example() -> None:
+    """Toffoli gates whose rotations merge into quarter turns, SWAPs, a wall."""
+    from qattn_compiler.passes.circuit.optimize import Optimize
+    from qattn_compiler.passes.circuit.resynthesise_paulis import ResynthesisePaulis
+
+    gates = (*_TOFFOLI, ("cx", 1, 3), ("swap", 2, 3), *_TOFFOLI, ("t", 1), ("h", 1), ("t", 1))
+    Optimize(2).candidates(_written((*gates, ("measure", 2), *_TOFFOLI)))
+    ResynthesisePaulis(2, always=True).run(_written((*gates, ("measure", 2), *_TOFFOLI)))
+
+
+def fold_example() -> None:
+    """Phases on parities."""
+    from qattn_compiler.passes.circuit.fold_phases import FoldPhases
+
+    FoldPhases().run(_written((*_TOFFOLI, *_TOFFOLI)))
+
+
+def search_example() -> None:
+    """Blocks of three qubits that can be shorter, and a region of CX and T."""
+    from qattn_compiler.passes.circuit.resynthesise_parities import ResynthesiseParities
+    from qattn_compiler.passes.circuit.resynthesise_three_qubit import ResynthesiseThreeQubit
+
+    ResynthesiseThreeQubit().run(_written((("cx", 0, 1), ("cx", 1, 2), ("cx", 0, 1), ("cx", 1, 2))))
+    ResynthesiseParities(2).run(_written(_TOFFOLI[1:-1]))
+
+
+def boundary_example() -> None:
+    """Known inputs, measurements, SWAPs; a schedule."""
+    from qattn_compiler import targets
+    from qattn_compiler.circuit.table import Builder
+    from qattn_compiler.passes.circuit.decouple import Decouple
+    from qattn_compiler.passes.circuit.schedule import Schedule
+    from qattn_compiler.passes.circuit.simplify_boundaries import SimplifyBoundaries
+
+    SimplifyBoundaries(True, True, True).run(_written((*_TOFFOLI, ("swap", 1, 2), ("measure", 1))))
+    device = targets.get("google.willow").device
+    Decouple(device).run(Schedule(device).run(Builder(device.qubits).build()))
+
+
+_TOFFOLI: Final[tuple[tuple[Any, ...], ...]] = (
+    *(("h", 2), ("cx", 1, 2), ("tdg", 2), ("cx", 0, 2), ("t", 2), ("cx", 1, 2), ("tdg", 2), ("cx", 0, 2)),
+    *(("t", 1), ("t", 2), ("cx", 0, 1), ("t", 0), ("tdg", 1), ("cx", 0, 1), ("h", 2)),
+)
+
+
+def _written(rows: tuple[tuple[Any, ...], ...]) -> Any:
+    """The circuit of some (gate, qubits) on as many qubits as they name."""
     from qattn_compiler.circuit.table import Builder
 
-    builder = Builder(range(4))
-    for a, b, c in ((0, 1, 2), (1, 2, 3)):
-        builder.add("h", [c])
-        for pair, turned in (((b, c), "tdg"), ((a, c), "t"), ((b, c), "tdg"), ((a, c), "t")):
-            builder.add("cx", pair)
-            builder.add(turned, [c])
-        for name, wires in (("t", [b]), ("cx", [a, b]), ("tdg", [b]), ("cx", [a, b]), ("t", [a]), ("h", [c])):
+    builder = Builder(range(1 + max(qubit for _, *wires in rows for qubit in wires)))
+    for number, (name, *wires) in enumerate(rows):
+        if name == "measure":
+            builder.measure(wires, f"m{number}")
+        else:
             builder.add(name, wires)
-        builder.measure([c], f"m{c}")
     return builder.build()
 
 
-def _optimize_example() -> None:
-    from qattn_compiler.passes.circuit.optimize import Optimize
-
-    Optimize(2).candidates(_toffolis())
-
-
-def _search_example() -> None:
-    from qattn_compiler.passes.circuit.optimize import Optimize
-
-    Optimize(3).candidates(_toffolis())
-
-
-_EXAMPLES: Final[dict[str, Callable[[], None]]] = {
-    "compile": _compile_example,
-    "optimize": _optimize_example,
-    "search": _search_example,
+_EXAMPLES: Final[dict[str, tuple[Callable[[], None], Callable[[], None]]]] = {
+    "compile": (program_example, route_example),
+    "optimize": (pauli_example, fold_example),
+    "search": (search_example, boundary_example),
 }

@@ -346,12 +346,16 @@ def synthesise(
     layer = np.zeros(size, dtype=np.int64)
     powers = discount ** np.arange(window + 1)
     used, loaded = 0, 0
+    changed = True
     while used > 0 or loaded < m:
         if loaded < m and used <= window // 2:
             used, loaded = _load(codes, signs, columns, sign, ident, anti, done, used, loaded, window, own_at)
-        _levels(anti, used, level)
+            changed = True
+        if changed:  # two-qubit gates do not change what commutes
+            _levels(anti, used, level)
         steps, given = _give_out(columns, sign, ident, level, done, used, steps, count)
-        if given > count:
+        changed = given > count
+        if changed:
             count = given
             used = _compact(columns, sign, ident, anti, done, used)
             continue
