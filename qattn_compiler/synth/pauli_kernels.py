@@ -402,22 +402,23 @@ def _clear_frame(
     """Two-qubit gates until every string of the frame has weight 1; the steps, how many (-1: too many)."""
     size = len(new)
     score = np.zeros((size, size, 9))
-    for a in range(size):
-        for b in range(a + 1, size):
-            _frame_scores(new, a, b, image, pair_cost, score)
+    version = np.ones(size, dtype=np.int64)  # how often a qubit's codes have changed
+    known = np.zeros((size, size, 2), dtype=np.int64)  # for which versions a pair's scores hold
     gates = 0
     pair = _easiest(new)
     while pair >= 0:
-        a, b, gate, least = _frame_gate(new, pair, image, pair_cost, score, layer, noise, deep, random)
+        a, b, gate, least = _frame_gate(
+            new, pair, image, pair_cost, score, version, known, layer, noise, deep, random
+        )
         if wide:
+            for i in range(size):
+                for j in range(i + 1, size):
+                    _frame_scores(new, i, j, image, pair_cost, score, version, known)
             a, b, gate, least = _freest(score, a, b, gate, least)
             wide = least < -0.1  # else it would be undone at once: pair by pair from here on
         _conjugate(new, new_sign, a, b, image[gate], flip[gate], 0, 2 * size)
-        for q in range(size):
-            if q != a:
-                _frame_scores(new, min(q, a), max(q, a), image, pair_cost, score)
-            if q != b:
-                _frame_scores(new, min(q, b), max(q, b), image, pair_cost, score)
+        version[a] += 1
+        version[b] += 1
         layer[a] = layer[b] = max(layer[a], layer[b]) + 1
         steps = _pushed(steps, count + gates, TQE, a, b, gate)
         gates += 1
@@ -557,6 +558,8 @@ def _frame_gate(
     image: Ints,
     pair_cost: Floats,
     score: Floats,
+    version: Ints,
+    known: Ints,
     layer: Ints,
     noise: float,
     deep: float,
@@ -572,6 +575,7 @@ def _frame_gate(
                 continue
             i0 = 4 * new[a, 2 * pair] + new[b, 2 * pair]
             i1 = 4 * new[a, 2 * pair + 1] + new[b, 2 * pair + 1]
+            _frame_scores(new, a, b, image, pair_cost, score, version, known)
             before = pair_cost[16 * i0 + i1]
             late = deep * max(layer[a], layer[b])
             for gate in range(9):
@@ -697,8 +701,13 @@ def _pair_total(new: Codes, q: int) -> float:
 
 
 @numba.njit(cache=True, nogil=True)
-def _frame_scores(new: Codes, a: int, b: int, image: Ints, pair_cost: Floats, score: Floats) -> None:
-    """How each gate on (a, b) changes the sum of all pairs' costs."""
+def _frame_scores(
+    new: Codes, a: int, b: int, image: Ints, pair_cost: Floats, score: Floats, version: Ints, known: Ints
+) -> None:
+    """How each gate on (a, b) changes the sum of all pairs' costs, unless that is known already."""
+    if known[a, b, 0] == version[a] and known[a, b, 1] == version[b]:
+        return
+    known[a, b, 0], known[a, b, 1] = version[a], version[b]
     for gate in range(9):
         score[a, b, gate] = 0.0
     for q in range(new.shape[1] // 2):
