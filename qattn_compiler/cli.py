@@ -195,7 +195,7 @@ def _print_compiled(compiled: Any, output: Path | None, as_json: bool, quiet: bo
     ]
     lines += [f"  note: {note}" for note in data["notes"]]
     if output is not None:
-        lines.append(f"  written to {output}: circuits/, decoding.json, report.md, report.json, report.html")
+        lines.append(f"  written to {output}: circuits/, decoding.json, report (md, json, html), chip")
     print("\n".join(lines))
 
 

@@ -195,8 +195,8 @@ class Compiled:
     def save(self, folder: Any, *, progress: Progress = silent) -> None:
         """Write circuits (Cirq JSON), decoding and report into a folder, whole or not at all.
 
-        The folder then holds `circuits/<number>.json`, `decoding.json`, `report.json`, `report.md` and
-        `report.html`.
+        The folder then holds `circuits/<number>.json`, `decoding.json`, `report.json`, `report.md`,
+        `report.html` and `chip.svg` (one for each structure, and `chip.png` where CairoSVG is installed).
 
         Raises:
             OutputError: the folder cannot be written.
@@ -230,15 +230,9 @@ class Compiled:
             "readouts": entries,
         }
 
-    def _files(self, progress: Progress) -> dict[str, str]:
-        report = self.report
+    def _files(self, progress: Progress) -> dict[str, bytes | str]:
         total = len(self.circuits)
-        files = {
-            "report.json": report.to_json(),
-            "report.md": report.to_markdown(),
-            "report.html": report.to_html(),
-            "decoding.json": json.dumps(self.decoding(), indent=1) + "\n",
-        }
+        files = self.report.files() | {"decoding.json": json.dumps(self.decoding(), indent=1) + "\n"}
         writer = cirq_results.JsonWriter()
         for i, circuit in enumerate(self.circuits):
             files[_file_name(i, total)] = writer.text(circuit)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from qattn_compiler.compiled import Compiled
 from qattn_compiler.report.metrics import shots_for_bound, shots_for_standard_error
-from qattn_compiler.report.report import Report
+from qattn_compiler.report.report import Report, picture_names
 from qattn_compiler.unit import Unit
 
 
@@ -42,6 +43,10 @@ def describe(compiled: Compiled, story: Story) -> Report:
     target = compiled.target
     units = compiled.units
     executions = [unit.execution(target) for unit in units]
+    pictures = {
+        name: partial(unit.drawing, target)
+        for name, unit in zip(picture_names(len(units)), units, strict=True)
+    }
     data = {
         "expression": story.expression,
         "encoding": story.encoding,
@@ -67,12 +72,12 @@ def describe(compiled: Compiled, story: Story) -> Report:
         },
         "shots": _shots(compiled, story.wanted_error),
         "scale_max": max((float(np.abs(u.batch.scale).max(initial=0)) for u in units), default=0.0),
-        "structures": [_structure(compiled, unit) for unit in units],
+        "structures": [_structure(compiled, u, name) for u, name in zip(units, pictures, strict=True)],
         "verification": compiled.verification.to_dict(),
         "notes": story.notes,
         "seconds": story.seconds,
     }
-    return Report(data)
+    return Report(data, pictures=pictures)
 
 
 def _circuits(unit: Unit) -> int:
@@ -83,7 +88,7 @@ def _extreme(pick: Any, values: list[float | None]) -> float | None:
     return None if not values or None in values else pick(values)
 
 
-def _structure(compiled: Compiled, unit: Unit) -> dict[str, Any]:
+def _structure(compiled: Compiled, unit: Unit, picture: str) -> dict[str, Any]:
     program = unit.batch.program
     labels = [str(compiled.target.device.qubits[q]) for q in unit.routed.initial]
     names = [f"{name}[{i}]" for name, wires in program.wires.items() for i in range(len(wires))]
@@ -98,6 +103,7 @@ def _structure(compiled: Compiled, unit: Unit) -> dict[str, Any]:
         "passes": [step.to_dict() for step in unit.steps],
         "metrics": measured.to_dict(),
         "execution": unit.execution(compiled.target).to_dict(),
+        "picture": picture,
     }
 
 

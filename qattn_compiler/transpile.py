@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -21,8 +22,9 @@ from qattn_compiler.passes.circuit.drop_negligible import DropNegligible
 from qattn_compiler.passes.circuit.optimize import Optimized
 from qattn_compiler.pipeline import Pass
 from qattn_compiler.progress import Progress, silent
+from qattn_compiler.report.chip import draw_chip
 from qattn_compiler.report.metrics import execution, metrics
-from qattn_compiler.report.report import Report, transpile_page
+from qattn_compiler.report.report import Report, picture_names, transpile_page
 from qattn_compiler.targets.target import Target, check_level
 from qattn_compiler.unit import Step
 from qattn_compiler.verify.compare import NOT_VERIFIED, Verification, unitary_distance
@@ -71,6 +73,7 @@ def transpile(
     seed: int = 0,
     atol: float = 1e-8,
     cost: str = "two-qubit",
+    fidelity: float = 1.0,
     verify: bool = True,
     progress: Progress = silent,
 ) -> Transpiled:
@@ -84,6 +87,8 @@ def transpile(
         atol: rotations up to this angle (radians) may be dropped; their sum is reported.
         cost: by which level 3 chooses among circuits: "two-qubit" (entanglers, then their depth), "depth" or
             "fidelity" (as estimated from the machine's calibration).
+        fidelity: a two-qubit block may be replaced by a cheaper one whose average gate fidelity is at least
+            this; 1, the default, is exact. What was given away in all is reported.
         verify: prove the result where it is small enough; the report says how.
         progress: called with (stage, done, total) now and then.
 
@@ -98,7 +103,7 @@ def transpile(
     kernel_cache.warm(kernel_cache.stages(optimization_level), progress)
     begin = perf_counter()
     source = cirq_io.from_cirq(cirq_results.expand_unknown(circuit, cirq_io.count_rows))
-    track = Track(atol, progress)
+    track = Track(atol, fidelity, progress)
     price = cost_function(cost, machine.device)
     routed, logical, place = _routed(source, machine, optimization_level, seed, track, price)
     native = machine.physical_passes(optimization_level, atol).run(routed.circuit, track.hook("physical"))
@@ -107,7 +112,7 @@ def transpile(
     if verify:
         check_routing(logical, routed.circuit, routed.initial, routed.final, _adjacency_of(routed))
     routed = replace(routed, final=routed.final[place])
-    verification = check(source, routed, native, track.dropped) if verify else NOT_VERIFIED
+    verification = check(source, routed, native, _allowed(source, track)) if verify else NOT_VERIFIED
     report = tell(machine, native, routed, track, verification, perf_counter() - begin)
     places = (layout(source, machine, routed.initial), layout(source, machine, routed.final))
     return Transpiled(out, *places, report, verification)
@@ -128,7 +133,7 @@ def _routed(
     """
     track.progress("optimize", 0, 1)
     started = perf_counter()
-    found = machine.optimizer(level, seed, track.atol).candidates(source)
+    found = machine.optimizer(level, seed, track.atol, track.fidelity).candidates(source)
     optimized = perf_counter() - started
     track.progress("optimize", 1, 1)
     chosen = found[_cheapest_routed(found, machine, level, seed, track, price) if len(found) > 1 else 0]
@@ -136,6 +141,7 @@ def _routed(
     routed = machine.route(level, seed).route(chosen.circuit)
     track.progress("route", len(found), len(found))
     track.dropped += chosen.dropped
+    track.infidelity = chosen.infidelity
     seconds = perf_counter() - started - optimized
     track.steps.append(Step("route", "route", seconds, metrics(routed.circuit)))
     return routed, chosen.circuit, chosen.place
@@ -162,8 +168,10 @@ def _cheapest_routed(
 class Track:
     """What the passes did: the pipeline's hook."""
 
-    def __init__(self, atol: float, progress: Progress = silent) -> None:
+    def __init__(self, atol: float, fidelity: float = 1.0, progress: Progress = silent) -> None:
         self.atol = atol
+        self.fidelity = fidelity
+        self.infidelity = 0.0
         self.progress = progress
         self.steps: list[Step] = []
         self.dropped = 0.0
@@ -184,14 +192,13 @@ def layout(source: Circuit, machine: Target, places: Any) -> dict[Any, Any]:
     return {q: machine.device.qubits[p] for q, p in zip(source.qubits, places.tolist(), strict=True)}
 
 
-def check(source: Circuit, routed: Routed, native: Circuit, dropped: float) -> Verification:
+def check(source: Circuit, routed: Routed, native: Circuit, allowed: float) -> Verification:
     """Compare unitaries where the result is small and free of foreign operations; the routing is replayed
     already.
 
     Raises:
         VerificationError: something is wrong.
     """
-    allowed = TOLERANCE + dropped
     pair = _comparable(source, native, routed)
     if pair is None:
         method = "routing replayed gate by gate; the other passes were not checked on this circuit"
@@ -204,6 +211,16 @@ def check(source: Circuit, routed: Routed, native: Circuit, dropped: float) -> V
         )
     what = "whole unitary" + (" at random parameter values" if source.is_symbolic else "")
     return Verification(f"{what}, and routing replayed", error, allowed, True, {"unitary": error})
+
+
+def _allowed(source: Circuit, track: Track) -> float:
+    """How far the result may be from the input, by what was dropped and given away.
+
+    Blocks whose average gate fidelities are 1 - r_k differ by at most sqrt(5 r_k) each (Nielsen, Phys. Lett. A
+    303, 249 (2002): 1 - F = (16 - |tr|^2) / 20), all n of them by at most sqrt(5 n sum r_k).
+    """
+    blocks = max(1, int(source.is_two_qubit.sum()))
+    return TOLERANCE + track.dropped + float(np.sqrt(5 * blocks * track.infidelity))
 
 
 def _adjacency_of(routed: Routed) -> Any:
@@ -255,18 +272,26 @@ def tell(
     """The report of a transpile."""
     symbols = native.is_symbolic
     run = None if symbols else execution(native, machine.device)
+    (picture,) = picture_names(1)
+    drawing = partial(draw_chip, native, machine.device, initial=routed.initial, final=routed.final)
     notes = ["global phase is not kept: the machine has no such operation"]
     if track.dropped:
         notes.append(f"rotations dropped: {track.dropped:.3g} radians in all (atol {track.atol:.3g})")
+    if track.infidelity:
+        notes.append(
+            f"two-qubit blocks approximated: average gate infidelities add up to {track.infidelity:.3g}"
+        )
     data = {
         "target": machine.name,
         "metrics": metrics(native).to_dict(),
         "execution": None if run is None else run.to_dict(),
+        "picture": picture,
         "swaps": routed.swaps,
         "dropped_radians": track.dropped,
+        "infidelity": track.infidelity,
         "passes": [step.to_dict() for step in track.steps],
         "verification": verification.to_dict(),
         "notes": notes,
         "seconds": seconds,
     }
-    return Report(data, transpile_page)
+    return Report(data, transpile_page, {picture: drawing})

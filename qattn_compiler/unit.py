@@ -16,6 +16,7 @@ from qattn_compiler.interop import cirq_io
 from qattn_compiler.lower.batch import Batch
 from qattn_compiler.passes.circuit.fuse_single_qubit import FusedBatch, fuse_batch
 from qattn_compiler.pipeline import Pass
+from qattn_compiler.report.chip import draw_chip
 from qattn_compiler.report.metrics import Execution, Metrics, execution, metrics
 from qattn_compiler.targets.target import Target
 from qattn_compiler.verify.simulate import Group, expectation_z, simulate
@@ -92,6 +93,11 @@ class Unit:
             self.cache["execution"] = execution(_generic(self.structure), target.device)
         value: Execution = self.cache["execution"]
         return value
+
+    def drawing(self, target: Target) -> str:
+        """The machine with the structure on it, as SVG."""
+        begin, end = self.routed.initial, self.routed.final
+        return draw_chip(_generic(self.structure), target.device, initial=begin, final=end)
 
     def states(self) -> list[Group]:
         """Final states of all circuits, by the NumPy simulator."""

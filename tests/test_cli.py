@@ -61,7 +61,9 @@ def test_compile_writes_a_whole_folder(tmp_path, head):
     assert "verified" in stdout
     names = {p.relative_to(out).as_posix() for p in out.rglob("*") if p.is_file()}
     circuits = {f"circuits/{i:04d}.json" for i in range(6)}
-    assert names == circuits | {"decoding.json", "report.json", "report.md", "report.html"}
+    assert names - {"chip.png"} == circuits | {
+        *("decoding.json", "report.json", "report.md", "report.html", "chip.svg")
+    }
 
 
 def test_saved_circuits_decode_to_the_reference_without_our_help(tmp_path, head):

@@ -101,3 +101,15 @@ def test_costs_choose_among_circuits(cost):
 def test_unknown_cost_is_refused():
     with pytest.raises(OptionError, match="no cost 'beauty'"):
         qattn.transpile(cirq.Circuit(cirq.H(Q[0])), cost="beauty")
+
+
+def test_a_fidelity_budget_saves_entanglers_and_is_reported():
+    any_gate = cirq.MatrixGate(cirq.testing.random_special_unitary(4, random_state=3))
+    circuit = cirq.Circuit(any_gate(*Q[:2]))
+    exact = qattn.transpile(circuit)
+    assert exact.report.data["infidelity"] == 0
+    near = qattn.transpile(circuit, fidelity=0.9)
+    assert near.summary()["gates_2q"] < exact.summary()["gates_2q"]
+    assert 0 < near.report.data["infidelity"] <= 0.1
+    assert near.verification.passed
+    assert any("approximated" in note for note in near.report.data["notes"])

@@ -59,12 +59,15 @@ class Optimized:
         place: shape (qubits,): the qubit on which each qubit's content is at the end.
         dropped: sum of the |angle| (radians) of all rotations that were dropped.
         relabels: whether SWAPs are done by relabelling.
+        infidelity: sum of one minus the average gate fidelity over all two-qubit blocks that were replaced by
+            cheaper ones that are not quite equal.
     """
 
     circuit: Circuit
     place: NDArray[np.int32]
     dropped: float = 0.0
     relabels: bool = True
+    infidelity: float = 0.0
 
     @staticmethod
     def start(circuit: Circuit, relabels: bool) -> Optimized:
@@ -76,11 +79,19 @@ class Optimized:
     def then(self, step: CirqTransformer) -> Optimized:
         """This, after one more pass, which may leave SWAPs."""
         more = step.dropped(self.circuit) if isinstance(step, DropNegligible) else 0.0
+        lost = 0.0
+        if isinstance(step, ResynthesiseTwoQubit) and step.fidelity < 1:
+            lost = step.infidelity(self.circuit)
         after = step.run(self.circuit)
         if after is self.circuit:
             return self
         next_one = Optimized.start(after, self.relabels)
-        return replace(next_one, place=next_one.place[self.place], dropped=self.dropped + more)
+        return replace(
+            next_one,
+            place=next_one.place[self.place],
+            dropped=self.dropped + more,
+            infidelity=self.infidelity + lost,
+        )
 
 
 @dataclass(frozen=True)
@@ -92,8 +103,10 @@ class Optimize(CirqTransformer):
         atol: rotations up to this angle (radians) are dropped.
         cost: a name of `cost.COSTS`.
         seed: of all searches.
+        fidelity: from level 2 on, a two-qubit block may become a cheaper one whose average gate fidelity is at
+            least this; 1 is exact. `Optimized.infidelity` says what was given away.
 
-    Keeps: meaning (up to what is dropped) and global phase; walls and tagged rows.
+    Keeps: meaning (up to what is dropped and given away) and global phase; walls and tagged rows.
 
     Raises:
         PassError: unknown level or cost, or atol out of range.
@@ -103,6 +116,7 @@ class Optimize(CirqTransformer):
     atol: float = 0.0
     cost: str = "two-qubit"
     seed: int = 0
+    fidelity: float = 1.0
     name: ClassVar[str] = "optimize"
     opens_gates: ClassVar[bool] = True
     opens_wide: ClassVar[bool] = True
@@ -115,6 +129,7 @@ class Optimize(CirqTransformer):
                 f"{self.name}: there is no cost {self.cost!r}", hint=f"there are {', '.join(COSTS)}"
             )
         DropNegligible(self.atol)
+        ResynthesiseTwoQubit(fidelity=self.fidelity)
 
     def run(self, circuit: Circuit, /) -> Circuit:
         """The cheapest circuit found, with SWAPs done by gates (walls stay on their qubits)."""
@@ -146,7 +161,12 @@ class Optimize(CirqTransformer):
     def _tidied(self, start: Optimized) -> Optimized:
         steps: tuple[CirqTransformer, ...] = (MergeRotations(), CancelInverses())
         if self.level >= 2:
-            steps = (DropNegligible(self.atol), *steps, FoldPhases(), ResynthesiseTwoQubit())
+            steps = (
+                DropNegligible(self.atol),
+                *steps,
+                FoldPhases(),
+                ResynthesiseTwoQubit(fidelity=self.fidelity),
+            )
         price = COSTS[self.cost]
         best, least = start, price(start.circuit)
         for _ in range(MAX_ROUNDS):

@@ -20,7 +20,9 @@ from qattn_compiler.errors import OutputError
 MARKERS = ("report.json", "decoding.json")
 """A folder with these is an earlier output, if it holds nothing else than outputs hold."""
 
-KINDS = frozenset({"report.json", "report.md", "report.html", "decoding.json", "circuits/#.json"})
+KINDS = frozenset({"report.json", "report.md", "report.html", "decoding.json", "circuits/#.json"}) | {
+    f"{name}.{ending}" for name in ("chip", "chip-#") for ending in ("svg", "png")
+}
 """Files of an output; # is a number."""
 
 SYNCS_AT_ONCE = 16

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from math import ceil, isfinite, log
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from qattn_compiler.circuit.gates import GATES, MEASURE, NUM_QUBITS, PHASED_XZ, RESET
+from qattn_compiler.circuit.gates import NUM_QUBITS
 from qattn_compiler.circuit.stats import stats
 from qattn_compiler.circuit.table import Circuit
 from qattn_compiler.device import Device
-
-Floats = NDArray[np.float64]
+from qattn_compiler.report.profile import Profile, profile
+from qattn_compiler.report.profile import durations as durations  # passes have them from here
+from qattn_compiler.report.profile import is_frame_change as is_frame_change
 
 
 @dataclass(frozen=True)
@@ -51,18 +52,11 @@ def metrics(circuit: Circuit) -> Metrics:
         gates=dict(counted.counts),
         gates_1q=counted.one_qubit,
         gates_2q=counted.two_qubit,
-        pulses=int((single & ~_is_frame_change(circuit)).sum()),
+        pulses=int((single & ~is_frame_change(circuit)).sum()),
         depth=counted.depth,
         depth_2q=counted.two_qubit_depth,
         qubits=len(np.unique(wires[(wires >= 0) & (wires < circuit.num_qubits)])),
     )
-
-
-def _is_frame_change(circuit: Circuit) -> NDArray[np.bool_]:
-    diagonal = np.array([g.num_qubits == 1 and g.axes == ("Z",) for g in GATES])[circuit.op]
-    no_x = (circuit.op == PHASED_XZ) & (circuit.angles[:, 0] == 0) & ~circuit.symbolic_rows
-    out: NDArray[np.bool_] = diagonal | no_x
-    return out
 
 
 @dataclass(frozen=True)
@@ -72,60 +66,34 @@ class Execution:
     Attributes:
         duration_ns: critical path with the device's own times, measurement included; None if a time is
             unknown.
-        fidelity: product of (1 - error) over gates, idling (T1 decay over the duration of each used qubit's
-            idle time) and read-out; None if a rate is unknown. An estimate: errors are taken as independent,
-            and a CZ error measured per cycle includes the single-qubit gates of that cycle, so it errs on the
-            low side.
+        fidelity: product of (1 - error) over gates, waiting and read-out; None if a rate is unknown. An
+            estimate: errors are taken as independent, and a CZ error measured per cycle includes the
+            single-qubit gates of that cycle, so it errs on the low side.
+        profile: what the two are made of.
     """
 
     duration_ns: float | None
     fidelity: float | None
+    profile: Profile | None = field(default=None, compare=False, repr=False)
 
-    def to_dict(self) -> dict[str, float | None]:
+    def to_dict(self) -> dict[str, Any]:
         """Plain data."""
-        return {"duration_ns": self.duration_ns, "fidelity": self.fidelity}
+        split = None if self.profile is None else self.profile.to_dict()
+        return {"duration_ns": self.duration_ns, "fidelity": self.fidelity, "profile": split}
 
 
 def execution(circuit: Circuit, device: Device) -> Execution:
-    """Duration and estimated fidelity of a circuit on the device's qubits in native gates."""
-    nanoseconds = _durations(circuit, device)
-    if not np.isfinite(nanoseconds).all():
-        return Execution(None, None)
-    from qattn_compiler.circuit.kernels import critical_path
+    """Duration and estimated fidelity of a circuit on the device's qubits in native gates.
 
-    done = critical_path(nanoseconds, circuit.wires, circuit.num_wires)[: circuit.num_qubits]
-    return Execution(float(done.max(initial=0.0)), _fidelity(circuit, device, nanoseconds, done))
-
-
-def _durations(circuit: Circuit, device: Device) -> Floats:
-    by_code = np.array([device.durations.get(g.name, np.nan) for g in GATES])
-    out = by_code[circuit.op]
-    out[_is_frame_change(circuit)] = 0.0
-    return out
+    Raises:
+        TargetError: a two-qubit gate is on no edge of the device.
+    """
+    found = profile(circuit, device)
+    return Execution(_known(found.duration_ns), _known(found.success), found)
 
 
-def _fidelity(circuit: Circuit, device: Device, nanoseconds: Floats, done: Floats) -> float | None:
-    pulses = (NUM_QUBITS[circuit.op] == 1) & ~_is_frame_change(circuit)
-    total = np.log1p(-device.qubit_error[circuit.operands[pulses, 0]]).sum()
-    pairs = np.sort(circuit.operands[NUM_QUBITS[circuit.op] == 2], axis=1)
-    edges = [device.edge_index[(a, b)] for a, b in pairs.tolist()]
-    total += np.log1p(-device.edge_error[edges]).sum()
-    busy = np.zeros(circuit.num_qubits)
-    for row in range(len(circuit)):
-        extra = circuit.extras[circuit.extra[row]] if circuit.extra[row] >= 0 else None
-        qubits = (
-            extra.operands if extra is not None and extra.operands else tuple(circuit.operands[row].tolist())
-        )
-        acting = [q for q in qubits if q >= 0]
-        busy[acting] += nanoseconds[row]
-        if circuit.op[row] == MEASURE:
-            total += np.log1p(-device.readout_error[acting].mean(axis=1)).sum()
-        elif circuit.op[row] == RESET:
-            return None
-    idle = np.where(busy > 0, done - busy, 0.0)
-    used = idle > 0
-    total -= (idle[used] / device.t1[used]).sum()
-    return float(np.exp(total)) if isfinite(total) else None
+def _known(value: float) -> float | None:
+    return value if isfinite(value) else None
 
 
 def shots_for_standard_error(error: float, scale: float, expectation: float) -> int:
