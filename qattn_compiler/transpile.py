@@ -216,8 +216,8 @@ def check(source: Circuit, routed: Routed, native: Circuit, allowed: float) -> V
 def _allowed(source: Circuit, track: Track) -> float:
     """How far the result may be from the input, by what was dropped and given away.
 
-    Blocks whose average gate fidelities are 1 - r_k differ by at most sqrt(5 r_k) each (Nielsen, Phys. Lett. A
-    303, 249 (2002): 1 - F = (16 - |tr|^2) / 20), all n of them by at most sqrt(5 n sum r_k).
+    Blocks whose average gate fidelities are 1 - r_k differ by at most sqrt(5 r_k) each (Nielsen, Phys. Lett.
+    A 303, 249 (2002): 1 - F = (16 - |tr|^2) / 20), all n of them by at most sqrt(5 n sum r_k).
     """
     blocks = max(1, int(source.is_two_qubit.sum()))
     return TOLERANCE + track.dropped + float(np.sqrt(5 * blocks * track.infidelity))

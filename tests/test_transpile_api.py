@@ -86,7 +86,7 @@ def test_refusals():
     with pytest.raises(OptionError, match="level"):
         qattn.transpile(cirq.Circuit(), optimization_level=4)
     with pytest.raises(TargetError, match="no target"):
-        qattn.transpile(cirq.Circuit(), target="ibm.eagle")
+        qattn.transpile(cirq.Circuit(), target="ibm.eaglet")
 
 
 @pytest.mark.parametrize("cost", ["two-qubit", "depth", "fidelity"])

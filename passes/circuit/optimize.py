@@ -103,8 +103,8 @@ class Optimize(CirqTransformer):
         atol: rotations up to this angle (radians) are dropped.
         cost: a name of `cost.COSTS`.
         seed: of all searches.
-        fidelity: from level 2 on, a two-qubit block may become a cheaper one whose average gate fidelity is at
-            least this; 1 is exact. `Optimized.infidelity` says what was given away.
+        fidelity: from level 2 on, a two-qubit block may become a cheaper one whose average gate fidelity is
+            at least this; 1 is exact. `Optimized.infidelity` says what was given away.
 
     Keeps: meaning (up to what is dropped and given away) and global phase; walls and tagged rows.
 
