@@ -3,9 +3,9 @@
 Run: python benchmarks/quality.py FOLDER_OF_QASM [--peer-python PATH] [--only NAME ...] [--json FILE]
 
 For each circuit: Qiskit's level 3 (fewest of 5 seeds), pytket's FullPeepholeOptimise and GreedyPauliSimp
-(with a time limit), and `Optimize(level=3)`, all over CZ and single-qubit gates, all at the same tolerance:
-Qiskit's level 3 drops rotations below about 1e-4, so that is our atol here. SWAPs may be done by relabelling
-in all of them. `--peer-python` names an interpreter that has the peers. Up to 12 qubits our result is
+(with a time limit), and our `Optimize` (`--level`, 3 by default), all over CZ and single-qubit gates, all at
+the same tolerance: Qiskit's level 3 drops rotations below about 1e-4, so that is our atol here. SWAPs may be
+done by relabelling in all of them. `--peer-python` names an interpreter that has the peers. Up to 12 qubits our result is
 compared with the input on a random state. Seconds are medians of three, in-process and warm; ours count the
 way from and to `cirq.Circuit`.
 """
@@ -84,8 +84,8 @@ def peer(python: str, name: str, path: Path, limit: int) -> dict[str, Any]:
     return out
 
 
-def ours(path: Path) -> dict[str, Any]:
-    """Gates, depth and seconds of `Optimize(3)`, and its error."""
+def ours(path: Path, level: int) -> dict[str, Any]:
+    """Gates, depth and seconds of `Optimize(level)`, and its error."""
     from cirq.contrib.qasm_import import circuit_from_qasm
 
     from qattn_compiler.interop import cirq_io, cirq_results
@@ -100,7 +100,7 @@ def ours(path: Path) -> dict[str, Any]:
         resynthesise_three_qubit._shrunk.cache_clear()  # what an earlier round found must not help
         begin = time.perf_counter()
         source = cirq_io.from_cirq(cirq_results.expand_unknown(given, cirq_io.count_rows))
-        found = Optimize(3, ATOL).relabelled(source)
+        found = Optimize(level, ATOL).relabelled(source)
         cirq_io.to_cirq(FuseSingleQubit().run(found.circuit), global_phase=False)
         seconds.append(time.perf_counter() - begin)
     out: dict[str, Any] = {
@@ -180,17 +180,20 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--peer-python", default=sys.executable)
     parser.add_argument("--only", nargs="*", default=None)
+    parser.add_argument("--level", type=int, default=3, help="our level")
+    parser.add_argument("--peers", nargs="*", default=NAMES, choices=NAMES)
     parser.add_argument("--limit", type=int, default=60, help="seconds for one peer and circuit")
     parser.add_argument("--json", type=Path, default=None)
     options = parser.parse_args()
     paths = sorted(options.folder.glob("*.qasm"))
     if options.only:
         paths = [path for path in paths if path.stem in options.only]
-    ours(paths[0])  # kernels are compiled before the clock starts
+    ours(paths[0], options.level)  # kernels are compiled before the clock starts
     rows = []
     for path in paths:
-        row: dict[str, Any] = {name: peer(options.peer_python, name, path, options.limit) for name in NAMES}
-        row["name"], row["ours"] = path.stem, ours(path)
+        row: dict[str, Any] = {name: {} for name in NAMES}
+        row |= {name: peer(options.peer_python, name, path, options.limit) for name in options.peers}
+        row["name"], row["ours"] = path.stem, ours(path, options.level)
         peers = [row[name]["gates"] for name in NAMES if "gates" in row[name]]
         row["ratio"] = row["ours"]["gates"] / min(peers) if peers else float("nan")
         rows.append(row)

@@ -77,6 +77,8 @@ class ResynthesisePaulis(CirqTransformer):
         limit = 4 * before + 64 if self.always else before - 1
         circuit = normalised(part)
         forms = forms_of(circuit)
+        if not self.always and len(forms[0]) > DENSE * before:
+            return None
         tries = efforts(self.effort, self.seed, self.window)
         best = _cheapest(forms, tries, 0 if self.free_swaps else 3, limit)
         if best is None:
@@ -125,7 +127,9 @@ def _cheapest(
     return made, tries[k][1]
 
 
-SMALL: Final = 200
+DENSE: Final = 4
+"""With more rotations than this for each entangler, as in random two-qubit blocks, nothing is to be gained."""
+SMALL: Final = 1000
 """Tries times rotations below which threads cost more than they bring."""
 MAX_EFFORT: Final = 512
 MAX_WINDOW: Final = 4096
