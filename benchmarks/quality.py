@@ -5,9 +5,9 @@ Run: python benchmarks/quality.py FOLDER_OF_QASM [--peer-python PATH] [--only NA
 For each circuit: Qiskit's level 3 (fewest of 5 seeds), pytket's FullPeepholeOptimise and GreedyPauliSimp
 (with a time limit), and our `Optimize` (`--level`, 3 by default), all over CZ and single-qubit gates, all at
 the same tolerance: Qiskit's level 3 drops rotations below about 1e-4, so that is our atol here. SWAPs may be
-done by relabelling in all of them. `--peer-python` names an interpreter that has the peers. Up to 12 qubits our result is
-compared with the input on a random state. Seconds are medians of three, in-process and warm; ours count the
-way from and to `cirq.Circuit`.
+done by relabelling in all of them. `--peer-python` names an interpreter that has the peers. Up to 12 qubits
+our result is compared with the input on a random state. Seconds are medians of three, in-process and warm;
+ours count the way from and to `cirq.Circuit`.
 """
 
 from __future__ import annotations

@@ -128,7 +128,7 @@ def _cheapest(
 
 
 DENSE: Final = 4
-"""With more rotations than this for each entangler, as in random two-qubit blocks, nothing is to be gained."""
+"""With more rotations than this for each entangler, as in random blocks, nothing is to be gained."""
 SMALL: Final = 1000
 """Tries times rotations below which threads cost more than they bring."""
 MAX_EFFORT: Final = 512
