@@ -19,31 +19,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qattn_compiler.circuit import su2
-from qattn_compiler.circuit.gates import AXIS_CODES, BY_NAME, GATES, NUM_ANGLES, NUM_QUBITS, PHASED_XZ
+from qattn_compiler.circuit.gates import AXIS_CODES, BY_NAME, NUM_ANGLES, NUM_QUBITS, PHASED_XZ
 from qattn_compiler.circuit.table import Circuit
 from qattn_compiler.errors import PassError
 from qattn_compiler.passes.circuit.base import CirqTransformer
 from qattn_compiler.synth import weyl
 from qattn_compiler.synth.entangler_programs import Programs
 from qattn_compiler.synth.entanglers import ENTANGLERS, Entangler
-from qattn_compiler.synth.two_qubit_rules import RULES
+from qattn_compiler.synth.two_qubit_rules import CZ_COUNT
 from qattn_compiler.synth.weyl_gates import two_qubit_matrices
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-
-_CZ_COST = np.array(
-    [
-        sum(step.name == "cz" for step in RULES[g.name].steps) if g.name in RULES else int(g.num_qubits == 2)
-        for g in GATES
-    ]
-)
-"""How many CZ `decompose_two_qubit` makes of each gate."""
-
-_SAME = 1e-12
-"""Angles (radians) this close to those of the entangler are meant to be them."""
-
 
 @dataclass(frozen=True)
 class ResynthesiseTwoQubit(CirqTransformer):
@@ -191,7 +179,7 @@ def _judged(circuit: Circuit, two: Ints, native: Entangler) -> tuple[Ints, Bools
         width = len(native.angles)
         is_native &= (np.abs(circuit.angles[two, :width] - native.angles) <= _SAME).all(axis=1)
     if native.gate in ("cz", "cx"):
-        return _CZ_COST[op], np.zeros(len(op), dtype=bool), NUM_ANGLES[op] == 0
+        return CZ_COUNT[op], np.zeros(len(op), dtype=bool), NUM_ANGLES[op] == 0
     return np.ones(len(op), dtype=np.int64), ~is_native, is_native & (native.angles is not None)
 
 
