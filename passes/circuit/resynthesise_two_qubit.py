@@ -33,6 +33,10 @@ Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+_SAME = 1e-12
+"""Angles (radians) this close to those of the entangler are meant to be them."""
+
+
 @dataclass(frozen=True)
 class ResynthesiseTwoQubit(CirqTransformer):
     """Fewer entanglers for each two-qubit block (module docstring).
