@@ -57,10 +57,10 @@ class Target:
             return Pipeline((), label="logical")
         return Pipeline((MergeRotations(), CancelInverses()), repeat=True, label="logical")
 
-    def optimizer(self, level: int, seed: int, atol: float) -> Optimize:
+    def optimizer(self, level: int, seed: int, atol: float, fidelity: float = 1.0) -> Optimize:
         """What runs before qubits are placed, where SWAPs may be done by relabelling."""
         check_level(level)
-        return Optimize(level, atol, seed=seed)
+        return Optimize(level, atol, seed=seed, fidelity=fidelity)
 
     def route(self, level: int, seed: int, quick: bool = False) -> Route:
         """The placement and routing pass (`quick`: a short search, to compare circuits)."""
