@@ -88,7 +88,8 @@ def ours(path: Path, level: int) -> dict[str, Any]:
     """Gates, depth and seconds of `Optimize(level)`, and its error."""
     from cirq.contrib.qasm_import import circuit_from_qasm
 
-    from qattn_compiler.interop import cirq_io, cirq_results
+    from qattn_compiler.interop import cirq_io
+    from qattn_compiler.interop.cirq_read import read
     from qattn_compiler.passes.circuit import resynthesise_three_qubit
     from qattn_compiler.passes.circuit.cost import entangler_depth, entanglers
     from qattn_compiler.passes.circuit.fuse_single_qubit import FuseSingleQubit
@@ -99,7 +100,7 @@ def ours(path: Path, level: int) -> dict[str, Any]:
     for _ in range(3):
         resynthesise_three_qubit._shrunk.cache_clear()  # what an earlier round found must not help
         begin = time.perf_counter()
-        source = cirq_io.from_cirq(cirq_results.expand_unknown(given, cirq_io.count_rows))
+        source = read(given)
         found = Optimize(level, ATOL).relabelled(source)
         cirq_io.to_cirq(FuseSingleQubit().run(found.circuit), global_phase=False)
         seconds.append(time.perf_counter() - begin)

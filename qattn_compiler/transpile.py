@@ -16,7 +16,8 @@ from qattn_compiler.circuit.gates import MEASURE, NUM_QUBITS
 from qattn_compiler.circuit.layout import Routed
 from qattn_compiler.circuit.table import Circuit
 from qattn_compiler.errors import OptionError, VerificationError
-from qattn_compiler.interop import cirq_io, cirq_results
+from qattn_compiler.interop import cirq_io
+from qattn_compiler.interop.cirq_read import read
 from qattn_compiler.passes.circuit.cost import Cost, cost_function
 from qattn_compiler.passes.circuit.drop_negligible import DropNegligible
 from qattn_compiler.passes.circuit.optimize import Optimized
@@ -102,7 +103,7 @@ def transpile(
     machine = targets.get(target) if isinstance(target, str) else target
     kernel_cache.warm(kernel_cache.stages(optimization_level), progress)
     begin = perf_counter()
-    source = cirq_io.from_cirq(cirq_results.expand_unknown(circuit, cirq_io.count_rows))
+    source = read(circuit)
     track = Track(atol, fidelity, progress)
     price = cost_function(cost, machine.device)
     routed, logical, place = _routed(source, machine, optimization_level, seed, track, price)

@@ -17,6 +17,7 @@ from typing import Any
 
 import cirq
 import numpy as np
+from cirq.circuits.qasm_output import QasmUGate
 from numpy.typing import NDArray
 
 from qattn_compiler.circuit.gates import BY_NAME, GATES, MEASURE, NUM_QUBITS, PHASED_XZ, RESET
@@ -493,6 +494,13 @@ def _clifford(_: Builder, gate: Any) -> Rows:
     return _from_matrix(cirq.unitary(gate))
 
 
+def _qasm_u(builder: Builder, gate: QasmUGate) -> Rows:
+    """RZ(phi) RY(theta) RZ(lambda) with OpenQASM's phase; RY is RX about an axis turned by pi / 2."""
+    theta, phi, lmda = (scaled(builder, value, PI) for value in (gate.theta, gate.phi, gate.lmda))
+    turn = plus(phi, 0.0, lmda)
+    return [("phased_xz", (0,), (theta, turn, plus(times(lmda, -1.0), PI / 2)))], times(turn, 0.5)
+
+
 _READERS: dict[type, Callable[[Builder, Any], Rows | None]] = {
     cirq.XPowGate: _Power({1.0: "x", 0.5: "sx", -0.5: "sxdg"}, "rx", 0.5),
     cirq.YPowGate: _Power({1.0: "y"}, "ry", 0.5),
@@ -516,6 +524,7 @@ _READERS: dict[type, Callable[[Builder, Any], Rows | None]] = {
     cirq.IdentityGate: _identity,
     cirq.GlobalPhaseGate: _global_phase,
     cirq.SingleQubitCliffordGate: _clifford,
+    QasmUGate: _qasm_u,
     cirq.WaitGate: lambda _, __: None,  # an identity that takes time
 }
 

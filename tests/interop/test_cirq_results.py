@@ -6,9 +6,13 @@ import cirq
 import numpy as np
 import pytest
 import sympy
+from cirq.circuits.qasm_output import QasmUGate
 
+from qattn_compiler.circuit.gates import GATES
 from qattn_compiler.errors import CircuitError
 from qattn_compiler.interop import cirq_io, cirq_results
+from qattn_compiler.interop.cirq_io import from_cirq, to_cirq
+from qattn_compiler.interop.cirq_read import read
 
 Q = cirq.GridQubit.rect(1, 3)
 
@@ -99,3 +103,22 @@ def test_other_gates_on_three_qubits():
         out = cirq_results.expand_unknown(circuit, cirq_io.count_rows)
         assert max(len(op.qubits) for op in out.all_operations()) == 2
         np.testing.assert_allclose(out.unitary(qubits), circuit.unitary(qubits), atol=1e-6)
+
+
+def test_reading_opens_only_what_is_unknown():
+    plain = cirq.Circuit(cirq.CX(*Q[:2]), cirq.rz(0.3)(Q[0]), cirq.measure(Q[0], key="m"))
+    assert len(read(plain)) == 3
+    nested = cirq.Circuit(cirq.CircuitOperation(plain.freeze()), cirq.CCX(*Q))
+    assert [GATES[op].name for op in read(nested).op].count("cx") == 7
+
+
+def test_u_gates_of_qasm():
+    rng = np.random.default_rng(0)
+    for theta, phi, lmda in rng.uniform(-3, 3, (20, 3)):
+        gate = QasmUGate(theta, phi, lmda)
+        circuit = to_cirq(from_cirq(cirq.Circuit(gate(Q[0]))))
+        np.testing.assert_allclose(circuit.unitary([Q[0]]), cirq.unitary(gate), atol=1e-9)
+    s = sympy.Symbol("s")
+    symbolic = to_cirq(from_cirq(cirq.Circuit(QasmUGate(s, 2 * s, 0.25)(Q[0]))))
+    bound = cirq.resolve_parameters(symbolic, {"s": 0.3})
+    np.testing.assert_allclose(bound.unitary([Q[0]]), cirq.unitary(QasmUGate(0.3, 0.6, 0.25)), atol=1e-9)

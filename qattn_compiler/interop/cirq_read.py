@@ -1,0 +1,22 @@
+"""From any Cirq circuit to columns, with everything taken apart that can be."""
+
+from __future__ import annotations
+
+import cirq
+
+from qattn_compiler.circuit.gates import OPAQUE
+from qattn_compiler.circuit.table import Circuit
+from qattn_compiler.interop.cirq_io import count_rows, from_cirq
+from qattn_compiler.interop.cirq_results import expand_unknown
+
+
+def read(circuit: cirq.AbstractCircuit) -> Circuit:
+    """The columns of a circuit, after `expand_unknown` where it holds anything that has no row.
+
+    Raises:
+        CircuitError: an angle of an operation is complex or not finite.
+    """
+    plain = from_cirq(circuit)
+    if OPAQUE not in plain.op:
+        return plain
+    return from_cirq(expand_unknown(circuit, count_rows))
