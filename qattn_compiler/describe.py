@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -42,11 +41,8 @@ def describe(compiled: Compiled, story: Story) -> Report:
     """The report of a compile."""
     target = compiled.target
     units = compiled.units
-    executions = [unit.execution(target) for unit in units]
-    pictures = {
-        name: partial(unit.drawing, target)
-        for name, unit in zip(picture_names(len(units)), units, strict=True)
-    }
+    executions = [unit.execution() for unit in units]
+    pictures = {name: unit.drawing for name, unit in zip(picture_names(len(units)), units, strict=True)}
     data = {
         "expression": story.expression,
         "encoding": story.encoding,
@@ -102,7 +98,7 @@ def _structure(compiled: Compiled, unit: Unit, picture: str) -> dict[str, Any]:
         "layout": ", ".join(f"{n} on {q}" for n, q in zip(names, labels, strict=True)),
         "passes": [step.to_dict() for step in unit.steps],
         "metrics": measured.to_dict(),
-        "execution": unit.execution(compiled.target).to_dict(),
+        "execution": unit.execution().to_dict(),
         "picture": picture,
     }
 

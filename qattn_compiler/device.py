@@ -15,9 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qattn_compiler.circuit.gates import GATES, NUM_QUBITS, OPAQUE
+from qattn_compiler.circuit.gates import BY_NAME, GATES, NUM_QUBITS, OPAQUE
 from qattn_compiler.circuit.table import Circuit
 from qattn_compiler.errors import TargetError
+
+_SAME_ANGLE = 1e-9
+"""Angles (radians) this close to the machine's are meant to be them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +38,9 @@ class Device:
         qubit_error: shape (qubits,): Pauli error of a single-qubit gate; NaN where unknown.
         readout_error: shape (qubits, 2): P(read 1 | 0), P(read 0 | 1); NaN where unknown.
         t1: shape (qubits,): nanoseconds; NaN where unknown.
+        t2: shape (qubits,): nanoseconds, with echo; NaN where unknown.
+        fixed: gate name -> the angles (radians) that the machine has of it, None for any; gates that are not
+            named here have any angles.
         source: where the numbers come from, with a date.
     """
 
@@ -47,7 +53,9 @@ class Device:
     qubit_error: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
     readout_error: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 2)))
     t1: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    t2: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
     source: str = ""
+    fixed: Mapping[str, tuple[float | None, ...]] = field(default_factory=lambda: MappingProxyType({}))
 
     def __post_init__(self) -> None:
         edges = np.asarray(self.edges, dtype=np.int32).reshape(-1, 2)
@@ -55,7 +63,7 @@ class Device:
             raise TargetError(f"{self.name}: an edge names a qubit that is not there")
         if (edges[:, 0] >= edges[:, 1]).any():
             raise TargetError(f"{self.name}: edges must be given as (smaller, larger) index")
-        unknown = self.native - {g.name for g in GATES}
+        unknown = (self.native | set(self.fixed)) - {g.name for g in GATES}
         if unknown:
             raise TargetError(f"{self.name}: unknown native gates {sorted(unknown)}")
         count = self.num_qubits
@@ -64,6 +72,7 @@ class Device:
             "qubit_error": (count,),
             "readout_error": (count, 2),
             "t1": (count,),
+            "t2": (count,),
         }
         object.__setattr__(self, "edges", edges)
         for name, shape in sizes.items():
@@ -114,7 +123,7 @@ class Device:
 
     def check(self, circuit: Circuit) -> None:
         """Raise unless the circuit runs on this machine as it stands: qubits are the device's own in index
-        order, gates native, two-qubit gates on edges.
+        order, gates native at angles that it has, two-qubit gates on edges.
 
         Raises:
             TargetError: names the row, the gate and its qubits, and what the machine has instead.
@@ -124,11 +133,27 @@ class Device:
         native = np.array([g.num_qubits == 0 or g.name in self.native for g in GATES])
         for row in np.flatnonzero(~native[circuit.op] | (circuit.op == OPAQUE)):
             raise TargetError(self._gate_message(circuit, int(row)))
+        for name, angles in self.fixed.items():
+            self._check_angles(circuit, np.flatnonzero(circuit.op == BY_NAME[name].code), angles)
         pairs = circuit.operands[NUM_QUBITS[circuit.op] == 2]
         bad = ~self.adjacency[pairs[:, 0], pairs[:, 1]]
         if bad.any():
             a, b = pairs[bad][0]
             raise TargetError(f"{self.name}: {self.qubits[a]} and {self.qubits[b]} are not coupled")
+
+    def _check_angles(
+        self, circuit: Circuit, rows: NDArray[np.int64], angles: tuple[float | None, ...]
+    ) -> None:
+        symbolic = circuit.affine.slot
+        for column, angle in enumerate(angles):
+            if angle is None:
+                continue
+            off = np.abs(circuit.angles[rows, column] - angle) > _SAME_ANGLE
+            off |= np.isin(3 * rows + column, symbolic)
+            for row in rows[off]:
+                raise TargetError(
+                    f"{self._gate_message(circuit, int(row))}; angle {column} would have to be {angle:.6g}"
+                )
 
     def _gate_message(self, circuit: Circuit, row: int) -> str:
         extra = circuit.extras[circuit.extra[row]] if circuit.extra[row] >= 0 else None

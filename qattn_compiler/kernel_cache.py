@@ -105,7 +105,7 @@ def program_example() -> None:
     weights = np.full((1, 4), 0.25)
     batch = encode(Terms(weights, weights, np.zeros(1)))[0]
     unit = compile_unit(batch, target, level=2, seed=0, bound=True, say=lambda _: None)
-    unit.execution(target)
+    unit.execution()
 
 
 def route_example() -> None:

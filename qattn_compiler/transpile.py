@@ -16,7 +16,6 @@ from qattn_compiler.circuit.gates import MEASURE, NUM_QUBITS
 from qattn_compiler.circuit.layout import Routed
 from qattn_compiler.circuit.table import Circuit
 from qattn_compiler.errors import OptionError, VerificationError
-from qattn_compiler.interop import cirq_io
 from qattn_compiler.interop.cirq_read import read
 from qattn_compiler.passes.circuit.cost import Cost, cost_function
 from qattn_compiler.passes.circuit.drop_negligible import DropNegligible
@@ -108,7 +107,7 @@ def transpile(
     price = cost_function(cost, machine.device)
     routed, logical, place = _routed(source, machine, optimization_level, seed, track, price)
     native = machine.physical_passes(optimization_level, atol).run(routed.circuit, track.hook("physical"))
-    out = cirq_io.to_cirq(native, global_phase=False)
+    out = machine.to_cirq(native)
     machine.validate(out)
     if verify:
         check_routing(logical, routed.circuit, routed.initial, routed.final, _adjacency_of(routed))

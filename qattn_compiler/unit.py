@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from qattn_compiler.circuit.layout import Routed
 from qattn_compiler.circuit.table import Circuit
-from qattn_compiler.interop import cirq_io
 from qattn_compiler.lower.batch import Batch
-from qattn_compiler.passes.circuit.fuse_single_qubit import FusedBatch, fuse_batch
+from qattn_compiler.passes.circuit.fuse_single_qubit import FusedBatch
 from qattn_compiler.pipeline import Pass
 from qattn_compiler.report.chip import draw_chip
 from qattn_compiler.report.metrics import Execution, Metrics, execution, metrics
@@ -50,6 +49,7 @@ class Unit:
     """A compiled structure and its numbers.
 
     Attributes:
+        target: the machine.
         batch: program, numbers, decoding.
         logical: the program's circuit, all-to-all, with parameters.
         template: on the target's qubits, native but for symbolic single-qubit runs, with the same parameters.
@@ -58,6 +58,7 @@ class Unit:
         fused: native angles of every circuit; None while tensors are free.
     """
 
+    target: Target
     batch: Batch
     logical: Circuit
     template: Circuit
@@ -73,31 +74,37 @@ class Unit:
 
     @property
     def structure(self) -> Circuit:
-        """The native structure if bound, else the symbolic template."""
-        return self.template if self.fused is None else self.fused.circuit
+        """The symbolic template; if bound, the machine's pulses at angles that are no special case, so that
+        every pulse is counted."""
+        if "structure" not in self.cache:
+            bound = None if self.fused is None else self.target.typical(self.fused)
+            self.cache["structure"] = self.template if bound is None else bound
+        value: Circuit = self.cache["structure"]
+        return value
 
     def with_numbers(self, batch: Batch) -> Unit:
         """The same structure with other numbers: nothing is compiled again."""
-        return replace(self, batch=batch, fused=_fuse(batch, self.logical, self.template), cache={})
+        fused = _fuse(self.target, batch, self.logical, self.template)
+        return replace(self, batch=batch, fused=fused, cache={})
 
     def metrics(self) -> Metrics:
         """Costs of the structure (a circuit may have fewer single-qubit gates, where its angles vanish)."""
         if "metrics" not in self.cache:
-            self.cache["metrics"] = metrics(_generic(self.structure))
+            self.cache["metrics"] = metrics(self.structure)
         value: Metrics = self.cache["metrics"]
         return value
 
-    def execution(self, target: Target) -> Execution:
+    def execution(self) -> Execution:
         """Duration and estimated fidelity of the structure."""
         if "execution" not in self.cache:
-            self.cache["execution"] = execution(_generic(self.structure), target.device)
+            self.cache["execution"] = execution(self.structure, self.target.device)
         value: Execution = self.cache["execution"]
         return value
 
-    def drawing(self, target: Target) -> str:
+    def drawing(self) -> str:
         """The machine with the structure on it, as SVG."""
         begin, end = self.routed.initial, self.routed.final
-        return draw_chip(_generic(self.structure), target.device, initial=begin, final=end)
+        return draw_chip(self.structure, self.target.device, initial=begin, final=end)
 
     def states(self) -> list[Group]:
         """Final states of all circuits, by the NumPy simulator."""
@@ -114,11 +121,11 @@ class Unit:
     def cirq_circuit(self, index: int) -> Any:
         """One circuit for Cirq, native, without global phase."""
         assert self.fused is not None
-        return cirq_io.to_cirq(self.fused.member(index), global_phase=False)
+        return self.target.to_cirq(self.target.member(self.fused, index))
 
     def cirq_template(self) -> Any:
         """The circuit with free symbols, for Cirq."""
-        return cirq_io.to_cirq(self.template, global_phase=False)
+        return self.target.to_cirq(self.template)
 
 
 def compile_unit(
@@ -154,26 +161,16 @@ def compile_unit(
     routed = target.route(level, seed).route(circuit)
     steps.append(Step("route", "route", perf_counter() - begin, metrics(routed.circuit)))
     template = target.physical_passes(level).run(routed.circuit, hook("physical"))
-    fused = _fuse(batch, logical, template) if bound else None
-    unit = Unit(batch, logical, template, routed, (), fused)
+    fused = _fuse(target, batch, logical, template) if bound else None
+    unit = Unit(target, batch, logical, template, routed, (), fused)
     if fused is not None:
-        target.device.check(fused.circuit)
         steps.append(Step("bind", "bind", 0.0, unit.metrics()))
     return replace(unit, steps=tuple(steps))
 
 
-def _fuse(batch: Batch, logical: Circuit, template: Circuit) -> FusedBatch:
+def _fuse(target: Target, batch: Batch, logical: Circuit, template: Circuit) -> FusedBatch:
     values = batch.program.parameter_values(logical, batch.numbers)
     if template.params != logical.params:
         column = {p.name: i for i, p in enumerate(logical.params)}
         values = values[:, [column[p.name] for p in template.params]]
-    return fuse_batch(template, values)
-
-
-def _generic(structure: Circuit) -> Circuit:
-    """The structure with angles that are no special case, so that every pulse is counted."""
-    return (
-        structure
-        if structure.is_symbolic
-        else replace(structure, angles=np.full(structure.angles.shape, 0.3))
-    )
+    return target.fuse_batch(template, values)

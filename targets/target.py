@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cirq
+import numpy as np
+from numpy.typing import NDArray
 
+from qattn_compiler.circuit.gates import NUM_QUBITS
 from qattn_compiler.circuit.table import Circuit
 from qattn_compiler.device import Device
 from qattn_compiler.errors import OptionError, TargetError
+from qattn_compiler.interop.cirq_io import to_cirq
 from qattn_compiler.passes.circuit.absorb_swaps import AbsorbSwaps
 from qattn_compiler.passes.circuit.cancel_inverses import CancelInverses
 from qattn_compiler.passes.circuit.decompose import DecomposeTwoQubit
 from qattn_compiler.passes.circuit.drop_negligible import DropNegligible
-from qattn_compiler.passes.circuit.fuse_single_qubit import FuseSingleQubit
+from qattn_compiler.passes.circuit.fuse_single_qubit import FusedBatch, FuseSingleQubit, fuse_batch
 from qattn_compiler.passes.circuit.merge_rotations import MergeRotations
+from qattn_compiler.passes.circuit.native_single_qubit import NativeSingleQubit, pulses_alone
 from qattn_compiler.passes.circuit.optimize import Optimize
 from qattn_compiler.passes.circuit.resynthesise_two_qubit import ResynthesiseTwoQubit
 from qattn_compiler.passes.circuit.route import Route
 from qattn_compiler.pipeline import Pass, Pipeline
+from qattn_compiler.targets.gateset import NativeGateset, native_passes
+from qattn_compiler.targets.machine import EQUATORIAL, as_phased_x
 
 LEVELS = (0, 1, 2, 3)
 _TRIALS = (1, 8, 40, 160)
@@ -35,16 +42,62 @@ class Target:
         device: plain data that passes read.
         cirq_device: Cirq's device; its `validate_circuit` judges every result.
         noisy_sampler: makes a `cirq.Sampler` of the noisy machine, or None where there is none.
+        entangler: what two-qubit gates are made of, a name of `synth.entanglers.ENTANGLERS`.
+        basis: what single-qubit gates are made of, a name of `passes.circuit.native_single_qubit.BASES`.
+        arrange: rewrites the Cirq circuit as the machine's validator wants it (moments, say), or None.
     """
 
     device: Device
     cirq_device: cirq.Device
     noisy_sampler: Callable[[], Any] | None = None
+    entangler: str = "cz"
+    basis: str = "phased_xz"
+    arrange: Callable[[cirq.Circuit], cirq.Circuit] | None = None
 
     @property
     def name(self) -> str:
         """The name that users say."""
         return self.device.name
+
+    @property
+    def cirq_gateset(self) -> NativeGateset:
+        """The native gates for `cirq.optimize_for_target_gateset`."""
+        return NativeGateset(self.entangler, self.basis)
+
+    @staticmethod
+    def from_graph(graph: Any, **options: Any) -> Target:
+        """A machine from a coupling graph; see `shapes.from_graph`."""
+        from qattn_compiler.targets import shapes
+
+        return shapes.from_graph(graph, **options)
+
+    @staticmethod
+    def from_cirq_device(device: Any, **options: Any) -> Target:
+        """A machine from any `cirq.Device`; see `foreign.from_cirq_device`."""
+        from qattn_compiler.targets import foreign
+
+        return foreign.from_cirq_device(device, **options)
+
+    @staticmethod
+    def from_gateset(gateset: cirq.Gateset, graph: Any, **options: Any) -> Target:
+        """A machine from a gateset and a coupling graph; see `foreign.from_gateset`."""
+        from qattn_compiler.targets import foreign
+
+        return foreign.from_gateset(gateset, graph, **options)
+
+    @staticmethod
+    def from_qiskit(machine: Any, **options: Any) -> Target:
+        """A machine from a Qiskit `Target` or `BackendV2`; see `foreign.from_qiskit`."""
+        from qattn_compiler.targets import foreign
+
+        return foreign.from_qiskit(machine, **options)
+
+    @staticmethod
+    def from_file(path: Any, gate: str | None = None) -> Target:
+        """A machine from a TOML or JSON file; see `files.read`."""
+        from qattn_compiler.targets import files
+
+        return files.read(path, gate)
 
     def logical_passes(self, level: int) -> Pipeline[Circuit]:
         """What runs before qubits are placed.
@@ -68,20 +121,65 @@ class Target:
         return Route(self.device, seed=seed, trials=_TRIALS[1] if quick else _TRIALS[level])
 
     def physical_passes(self, level: int, atol: float = 0.0) -> Pipeline[Circuit]:
-        """What runs on physical qubits: native gates only at the end, symbolic single-qubit runs aside.
+        """What runs on physical qubits: native gates only at the end, symbolic ones included.
 
         Args:
             level: optimization level.
             atol: rotations up to this angle (radians) are dropped; 0 drops only those that are exactly 0.
         """
         check_level(level)
-        native: tuple[Pass[Circuit], ...] = (DecomposeTwoQubit(),)
+        if level == 0:
+            steps = (DecomposeTwoQubit(entangler=self.entangler), self.single_qubit)
+            return Pipeline(steps, label="physical")
+        first: tuple[Pass[Circuit], ...] = (CancelInverses(), AbsorbSwaps()) if level >= 2 else ()
+        if self.entangler != "cz":
+            return native_passes(self.entangler, self.basis, first, atol)
         if level >= 2:
-            native = (CancelInverses(), AbsorbSwaps(), ResynthesiseTwoQubit(), *native)
-        if level >= 1:
-            simplify: tuple[Pass[Circuit], ...] = (DropNegligible(atol), MergeRotations(), CancelInverses())
-            native = (*native, Pipeline(simplify, repeat=True, label="physical"))
-        return Pipeline((*native, FuseSingleQubit()), label="physical")
+            first = (*first, ResynthesiseTwoQubit())
+        tidy: tuple[Pass[Circuit], ...] = (DropNegligible(atol), MergeRotations(), CancelInverses())
+        simplify = Pipeline(tidy, repeat=True, label="physical")
+        return Pipeline((*first, DecomposeTwoQubit(), simplify, self.single_qubit), label="physical")
+
+    @property
+    def single_qubit(self) -> Pass[Circuit]:
+        """The pass that makes single-qubit gates native."""
+        return FuseSingleQubit() if self.basis == "phased_xz" else NativeSingleQubit(self.basis)
+
+    def fuse_batch(self, circuit: Circuit, values: NDArray[np.float64]) -> FusedBatch:
+        """Bind a batch of parameter values and fuse single-qubit runs; see `fuse_single_qubit.fuse_batch`.
+
+        The rows stay `phased_xz` on every machine: the simulator reads them, and `member` gives the machine's
+        own pulses. Only where the machine has no turns about Z are these moved away already.
+        """
+        fused = fuse_batch(circuit, values)
+        return pulses_alone(fused) if self.basis == "prx" else fused
+
+    def member(self, fused: FusedBatch, index: int) -> Circuit:
+        """One circuit of a batch, in the machine's own pulses."""
+        one = fused.member(index)
+        return one if self.basis == "prx" else self.single_qubit.run(one)
+
+    def typical(self, fused: FusedBatch) -> Circuit:
+        """The structure of a batch with angles that are no special case, so that every pulse is counted, in
+        the machine's own pulses.
+
+        Raises:
+            TargetError: it does not run on the machine.
+        """
+        single = NUM_QUBITS[fused.circuit.op] == 1
+        angles = fused.angles[0].copy()
+        angles[single] = [0.3, 0.0 if self.basis == "prx" else 0.3, 0.3]
+        circuit = replace(fused.circuit, angles=angles)
+        out = circuit if self.basis == "prx" else self.single_qubit.run(circuit)
+        self.device.check(out)
+        return out
+
+    def to_cirq(self, circuit: Circuit) -> cirq.Circuit:
+        """The Cirq circuit of a native one, as the machine's validator wants it, without global phase."""
+        out = to_cirq(circuit, global_phase=False)
+        if self.basis in EQUATORIAL:
+            out = as_phased_x(out)
+        return out if self.arrange is None else self.arrange(out)
 
     def validate(self, circuit: cirq.AbstractCircuit) -> None:
         """Ask the Cirq device.

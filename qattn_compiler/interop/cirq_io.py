@@ -20,7 +20,19 @@ import numpy as np
 from cirq.circuits.qasm_output import QasmUGate
 from numpy.typing import NDArray
 
-from qattn_compiler.circuit.gates import BY_NAME, GATES, MEASURE, NUM_QUBITS, PHASED_XZ, RESET
+from qattn_compiler.circuit.gates import (
+    BY_NAME,
+    FULL_TURN_IS_PHASE,
+    GATES,
+    MEASURE,
+    NUM_QUBITS,
+    PERIOD,
+    PHASED_XZ,
+    RESET,
+    ROTATION_ANGLE,
+    ROTATION_FAMILY,
+    SYMMETRIC,
+)
 from qattn_compiler.circuit.params import GLOBAL_PHASE, Affine, ranges
 from qattn_compiler.circuit.su2 import quaternions
 from qattn_compiler.circuit.table import Angle, Builder, Circuit, Extra
@@ -570,14 +582,16 @@ def column_distance(a: Circuit, b: Circuit) -> float:
     if a.qubits != b.qubits or len(a) != len(b):
         return math.inf
     rows_a, rows_b = _canonical_rows(a), _canonical_rows(b)
-    if not np.array_equal(a.operands[rows_a], b.operands[rows_b]):
+    if not np.array_equal(_ordered(a)[rows_a], _ordered(b)[rows_b]):
         return math.inf
-    op_a, op_b = a.op[rows_a], b.op[rows_b]
+    (op_a, angles_a), (op_b, angles_b) = _as_rotations(a, rows_a), _as_rotations(b, rows_b)
     single = NUM_QUBITS[op_a] == 1
     if not np.array_equal(single, NUM_QUBITS[op_b] == 1) or not np.array_equal(op_a[~single], op_b[~single]):
         return math.inf
-    angles_a, angles_b = a.angles[rows_a], b.angles[rows_b]
-    worst = float(np.abs(angles_a[~single] - angles_b[~single]).max(initial=0.0))
+    off = np.abs(angles_a[~single] - angles_b[~single])
+    period = np.where(FULL_TURN_IS_PHASE, PERIOD / 2, PERIOD)[op_a[~single]][:, None]
+    turns = np.divide(off, period, out=np.zeros_like(off), where=period > 0)
+    worst = float(np.abs(off - period * np.round(turns)).max(initial=0.0))
     q, _ = quaternions(op_a[single], angles_a[single])
     p, _ = quaternions(op_b[single], angles_b[single])
     apart = np.minimum(np.abs(q - p).max(axis=1, initial=0.0), np.abs(q + p).max(axis=1, initial=0.0))
@@ -588,7 +602,23 @@ def _canonical_rows(circuit: Circuit) -> NDArray[np.int64]:
     from qattn_compiler.circuit.kernels import layers
 
     layer = layers(np.ones(len(circuit), dtype=np.int64), circuit.wires, circuit.num_wires)
-    return np.lexsort((circuit.operands[:, 0], layer))
+    return np.lexsort((_ordered(circuit)[:, 0], layer))
+
+
+def _ordered(circuit: Circuit) -> NDArray[np.int32]:
+    """Operands, those of gates that may be turned round in rising order."""
+    turnable = SYMMETRIC[circuit.op][:, None]
+    return np.where(turnable, np.sort(circuit.operands, axis=1), circuit.operands)
+
+
+def _as_rotations(
+    circuit: Circuit, rows: NDArray[np.int64]
+) -> tuple[NDArray[np.integer[Any]], NDArray[np.float64]]:
+    """Gates and angles of these rows, two-qubit gates that are special rotations written as such."""
+    op, angles = circuit.op[rows], circuit.angles[rows].copy()
+    special = (NUM_QUBITS[op] == 2) & (ROTATION_FAMILY[op] >= 0)
+    angles[special, 0] += ROTATION_ANGLE[op[special]]
+    return np.where(special, ROTATION_FAMILY[op], op), angles
 
 
 class _Writer:

@@ -240,9 +240,6 @@ def _idle_loss(idle: Floats, device: Device) -> Floats:
 
     To first order t/T1 is that error for T2 = 2/3 T1.
     """
-    t2 = getattr(device, "t2", None)
-    loss = idle / device.t1
-    if t2 is not None:
-        error = (1 - np.exp(-idle / device.t1)) / 4 + (1 - np.exp(-idle / t2)) / 2
-        loss = np.where(np.isfinite(error), -np.log1p(-error), loss)
+    error = (1 - np.exp(-idle / device.t1)) / 4 + (1 - np.exp(-idle / device.t2)) / 2
+    loss = np.where(np.isfinite(error), -np.log1p(-error), idle / device.t1)
     return np.where(idle == 0, 0.0, loss)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from math import pi
+from math import nan, pi
 from typing import Final
 
 import numpy as np
@@ -138,8 +138,8 @@ def rules_over(entangler: str) -> Mapping[str, Rule]:
     """Rules for every two-qubit gate of the table that is not the entangler's own at its own angles.
 
     Args:
-        entangler: a name of `ENTANGLERS`. A step with the gate "fsim" means the whole entangler (a step has
-            one angle only).
+        entangler: a name of `ENTANGLERS`. Where it has more than one angle, that of its steps is NaN (a step
+            has only one): `decompose_two_qubit` puts them in.
 
     Raises:
         KeyError: there is no such entangler.
@@ -162,6 +162,9 @@ def _over_rotation(gate: str) -> dict[str, Rule]:
     if gate == "rxx":
         others = {"ryy": Rule((*_both("sdg"), _pair("rxx", 0.0, 1.0), *_both("s")))}
     rules = zz | {name: composed(rule, zz | others) for name, rule in OVER_ZZ.items()} | others
+    if gate == "cphase":  # CZ is a case of it
+        cz = {"cz": Rule((_pair("cphase", pi),))}
+        rules |= cz | {name: composed(RULES[name], cz) for name in ("cx", "cy", "ch")}
     del rules[gate]
     return rules
 
@@ -212,7 +215,6 @@ def _rule_of(program: Programs) -> Rule:
             turns = (("rz", -a), ("rx", x), ("rz", z + a)) if x else (("rz", z),)
             steps += [_turn(gate, q, angle) for gate, angle in turns if angle]
         if k < count:
-            angles = program.angles[0, k]
-            width = int(BY_NAME[program.gate].num_angles)
-            steps.append(Step(program.gate, (0, 1), (float(angles[0]), ()) if width else None))
+            angles = {0: None, 1: (float(program.angles[0, k, 0]), ())}
+            steps.append(Step(program.gate, (0, 1), angles.get(BY_NAME[program.gate].num_angles, (nan, ()))))
     return Rule(tuple(steps), (float(program.phase[0] + signs[: count + 1].sum()), ()))

@@ -33,7 +33,7 @@ def test_the_chip():
 def test_unknown_names_say_what_is_near():
     with pytest.raises(TargetError, match=r"did you mean google\.willow"):
         targets.get("google.wilow")
-    assert list(targets.names()) == ["google.willow"]
+    assert "google.willow" in targets.names()
     with pytest.raises(OptionError, match="level 4"):
         WILLOW.logical_passes(4)
 
