@@ -39,7 +39,9 @@ PAULI_GATES: Final = 6000
 SAMPLE: Final = 600
 """Entanglers in that sample."""
 LIGHT_EFFORT: Final = 6
-"""Settings of the Pauli search at level 2."""
+"""Settings of the Pauli search at level 2, but for large circuits."""
+LIGHT_WORK: Final = 1_500_000
+"""Settings times entanglers times qubits there."""
 LIGHT_WINDOW: Final = 128
 """Rotations that it looks at together."""
 PARITY_EFFORT: Final = 8
@@ -200,7 +202,8 @@ class Optimize(CirqTransformer):
         circuit = start.circuit
         work = 1 + entanglers(circuit) * circuit.num_qubits
         if self.level == 2:
-            return ResynthesisePaulis(LIGHT_EFFORT, self.seed, start.relabels, window=LIGHT_WINDOW)
+            effort = int(np.clip(LIGHT_WORK / work, 2, LIGHT_EFFORT))
+            return ResynthesisePaulis(effort, self.seed, start.relabels, window=LIGHT_WINDOW)
         effort = int(np.clip(200_000 / work, 4, 96))
         return ResynthesisePaulis(effort, self.seed, start.relabels, always=True)
 

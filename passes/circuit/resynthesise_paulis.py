@@ -80,7 +80,8 @@ class ResynthesisePaulis(CirqTransformer):
         if not self.always and len(forms[0]) > DENSE * before:
             return None
         tries = efforts(self.effort, self.seed, self.window)
-        best = _cheapest(forms, tries, 0 if self.free_swaps else 3, limit)
+        large = not self.always and before * part.num_qubits > LARGE
+        best = _cheapest(forms, tries, 0 if self.free_swaps else 3, limit, hopeful=not large)
         if best is None:
             return None
         chosen, back = best
@@ -92,13 +93,15 @@ def _cheapest(
     tries: list[tuple[pauli.Effort, bool]],
     swap: int,
     limit: int,
+    hopeful: bool,
 ) -> tuple[pauli.Synthesis, bool] | None:
     """The synthesis with the fewest two-qubit gates (then layers, then the first), and its direction.
 
-    What is found tightens the limit of the tries that follow, in both threads; as ties are kept, the result
+    The first two tries say whether it is worth going on: they must find something within a third of the limit
+    (`hopeful`), or within the limit. What is found tightens the limit of the tries that follow, in both threads; as ties are kept, the result
     does not depend on which thread is faster.
     """
-    least = [limit + limit // 3 + 4]  # the first two say whether it is worth going on
+    least = [limit + limit // 3 + 4 if hopeful else limit]
     found: list[tuple[int, int, int, pauli.Synthesis]] = []
 
     def search(chosen: range) -> None:
@@ -129,6 +132,8 @@ def _cheapest(
 
 DENSE: Final = 4
 """With more rotations than this for each entangler, as in random blocks, nothing is to be gained."""
+LARGE: Final = 4000
+"""Qubits times entanglers from which on a short search must find something at once."""
 SMALL: Final = 1000
 """Tries times rotations below which threads cost more than they bring."""
 MAX_EFFORT: Final = 512

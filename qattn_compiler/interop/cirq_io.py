@@ -38,6 +38,7 @@ from qattn_compiler.circuit.su2 import quaternions
 from qattn_compiler.circuit.table import Angle, Builder, Circuit, Extra
 from qattn_compiler.errors import CircuitError
 from qattn_compiler.interop.cirq_angles import HalfTurns, is_symbolic, plus, scaled, times
+from qattn_compiler.interop.cirq_results import WIDE, three_qubit
 
 PI = math.pi
 Row = tuple[str, tuple[int, ...], tuple[Angle, ...]]
@@ -55,6 +56,7 @@ def from_cirq(
     qubits: Sequence[cirq.Qid] | None = None,
     tags_to_ignore: Iterable[Hashable] = (),
     split_gates: bool = True,
+    open_wide: bool = False,
 ) -> Circuit:
     """Columns of a Cirq circuit.
 
@@ -64,6 +66,7 @@ def from_cirq(
         tags_to_ignore: operations with such a tag become walls, as Cirq's transformers treat them.
         split_gates: whether a gate that the table has only as several two-qubit gates is taken apart (or a
             wall).
+        open_wide: take Toffoli gates and their like apart (`cirq_results.three_qubit`).
 
     Raises:
         CircuitError: a qubit of the circuit is not in `qubits`, or an angle is complex or not finite.
@@ -72,7 +75,7 @@ def from_cirq(
     missing = circuit.all_qubits() - set(labels)
     if missing:
         raise CircuitError(f"the circuit uses {min(missing)}, which is not among the given qubits")
-    reader = _Reader(labels, frozenset(tags_to_ignore), split_gates)
+    reader = _Reader(labels, frozenset(tags_to_ignore), split_gates, open_wide)
     with _without_collecting():
         for moment in circuit.moments:
             reader.read(moment.operations)
@@ -99,11 +102,14 @@ class _Reader:
     than a gate (tags, keys, controls) are an entry of their own, with their own qubits.
     """
 
-    def __init__(self, labels: tuple[cirq.Qid, ...], ignored: frozenset[Hashable], split_gates: bool) -> None:
+    def __init__(
+        self, labels: tuple[cirq.Qid, ...], ignored: frozenset[Hashable], split_gates: bool, open_wide: bool
+    ) -> None:
         self.builder = Builder(labels)
         self.index = {q: i for i, q in enumerate(labels)}
         self.ignored = ignored
         self.split_gates = split_gates
+        self.open_wide = open_wide
         self.all_plain = all(q.dimension == 2 for q in labels)
         self.entry_of: dict[int, int] = {}  # by id: the circuit keeps the gates alive
         self.start: list[int] = []  # of each entry: first row in the library, or ~place in `powers`,
@@ -159,10 +165,27 @@ class _Reader:
 
     def _rows(self, gate: cirq.Gate) -> Rows | None:
         """The rows of a gate; None if it is to be a wall."""
+        if self.open_wide and isinstance(gate, WIDE):
+            return self._opened(gate)
         rows = rows_of(self.builder, gate)
         if rows is not None and not self.split_gates and sum(len(w) == 2 for _, w, _ in rows[0]) > 1:
             return None
         return rows
+
+    def _opened(self, gate: cirq.Gate) -> Rows | None:
+        """The rows of a gate on three qubits; None if it stays a wall."""
+        qubits = cirq.LineQubit.range(3)
+        parts = three_qubit(gate.on(*qubits))
+        rows: list[Row] = []
+        phase: Angle = 0.0
+        for part in parts or ():
+            where = [qubits.index(q) for q in part.qubits]
+            found = self._rows(part.gate)
+            if found is None:
+                return None
+            rows += [(name, tuple(where[k] for k in places), angles) for name, places, angles in found[0]]
+            phase = plus(phase, 0.0, found[1])
+        return (rows, phase) if parts else None
 
     def _entry_of_operation(self, operation: cirq.Operation) -> int:
         first = len(self.builder)
@@ -815,6 +838,8 @@ def _controlled(builder: Builder, gate: Any) -> Rows | None:
     if sub is None or len(sub[0]) != 1:
         return None
     (name, _, angles), phase = sub[0][0], sub[1]
+    if name == "phased_xz" and angles[0] == 0.0:  # a phase, as OpenQASM's cu1 gives it
+        name, angles = "rz", angles[1:2]
     fixed = BY_NAME[name].rotation
     if name not in names and fixed is not None and not angles:  # s, t, sx, ...: as rotation and phase
         name, angles, phase = fixed[0], (fixed[1],), plus(phase, fixed[2])

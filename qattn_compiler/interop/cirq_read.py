@@ -16,7 +16,7 @@ def read(circuit: cirq.AbstractCircuit) -> Circuit:
     Raises:
         CircuitError: an angle of an operation is complex or not finite.
     """
-    plain = from_cirq(circuit)
+    plain = from_cirq(circuit, open_wide=True)
     if OPAQUE not in plain.op:
         return plain
     return from_cirq(expand_unknown(circuit, count_rows))

@@ -170,13 +170,17 @@ def expand_unknown(
     operations = (
         [op]
         if keep(op)
-        else cirq.decompose(op, intercepting_decomposer=_three_qubit, keep=keep, on_stuck_raise=None)
+        else cirq.decompose(op, intercepting_decomposer=three_qubit, keep=keep, on_stuck_raise=None)
         for op in flat.all_operations()
     )
     return cirq.Circuit(op.untagged if loses_tags(op) else op for part in operations for op in part)
 
 
-def _three_qubit(operation: cirq.Operation) -> list[cirq.Operation] | None:
+WIDE = (cirq.CCZPowGate, cirq.CCXPowGate, cirq.CSwapGate)
+"""The gates that `three_qubit` takes apart."""
+
+
+def three_qubit(operation: cirq.Operation) -> list[cirq.Operation] | None:
     """CCZ**e, CCX**e and CSWAP with the fewest CX; None for all else.
 
     (-1)^(abc) is a phase on each of the seven parities of a, b and c, since 4abc is the sum of those of one

@@ -12,7 +12,10 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from qattn_compiler.synth.pauli import BIAS
+
 Codes = NDArray[np.uint8]
+Packed = NDArray[np.uint64]
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
@@ -292,7 +295,7 @@ def synthesise(
     image: Ints,
     flip: Ints,
     lighter: Floats,
-    pair_cost: Floats,
+    change: Packed,
     window: int,
     discount: float,
     tail: float,
@@ -312,7 +315,7 @@ def synthesise(
         frame, frame_signs: the strings of C (see `extract`).
         image, flip, lighter: shape (9, 16): per two-qubit gate and pair of codes, the new pair, whether the
             sign changes, and the change of weight.
-        pair_cost: shape (256,): per codes of the two strings of a frame pair on two qubits, see `tables`.
+        change: shape (256, 4): per codes of the two strings of a frame pair on two qubits, see `tables`.
         window: how many rotations are looked at together.
         discount: weight of a rotation by the number of anticommuting layers before it.
         tail: weight of the frame's strings while there are rotations.
@@ -375,7 +378,7 @@ def synthesise(
     new = np.ascontiguousarray(columns[:, frame_at:own_at])
     new_sign = sign[frame_at:own_at].copy()
     steps, cleared = _clear_frame(
-        new, new_sign, image, flip, pair_cost, wide, noise, deep, random, layer, steps, count, limit - gates
+        new, new_sign, image, flip, change, wide, noise, deep, random, layer, steps, count, limit - gates
     )
     if cleared < 0:
         return steps[:0], -1, 0, frame, frame_signs
@@ -389,7 +392,7 @@ def _clear_frame(
     new_sign: NDArray[np.int8],
     image: Ints,
     flip: Ints,
-    pair_cost: Floats,
+    change: Packed,
     wide: bool,
     noise: float,
     deep: float,
@@ -404,18 +407,21 @@ def _clear_frame(
     score = np.zeros((size, size, 9))
     version = np.ones(size, dtype=np.int64)  # how often a qubit's codes have changed
     known = np.zeros((size, size, 2), dtype=np.int64)  # for which versions a pair's scores hold
+    totals = np.array([_pair_total(new, q) for q in range(size)])
     gates = 0
-    pair = _easiest(new)
+    pair = _easiest(totals)
     while pair >= 0:
         a, b, gate, least = _frame_gate(
-            new, pair, image, pair_cost, score, version, known, layer, noise, deep, random
+            new, pair, change, score, version, known, layer, noise, deep, random
         )
         if wide:
             for i in range(size):
                 for j in range(i + 1, size):
-                    _frame_scores(new, i, j, image, pair_cost, score, version, known)
+                    _frame_scores(new, i, j, change, score, version, known)
             a, b, gate, least = _freest(score, a, b, gate, least)
             wide = least < -0.1  # else it would be undone at once: pair by pair from here on
+        for q in range(size):
+            totals[q] += 0.5 * _unpacked(change[_pair_codes(new, a, b, q)], gate, 1)
         _conjugate(new, new_sign, a, b, image[gate], flip[gate], 0, 2 * size)
         version[a] += 1
         version[b] += 1
@@ -424,7 +430,7 @@ def _clear_frame(
         gates += 1
         if gates > limit:
             return steps, -1
-        pair = _easiest(new)
+        pair = _easiest(totals)
     return steps, gates
 
 
@@ -541,22 +547,26 @@ def _best(
 
 
 @numba.njit(cache=True, nogil=True)
-def _easiest(new: Codes) -> int:
+def _easiest(totals: Floats) -> int:
     """The pair of the frame's strings that needs the fewest gates, but some; -1 if there is none."""
     least, pair = 1e300, -1
-    for q in range(len(new)):
-        total = _pair_total(new, q)
-        if 0.25 < total < least - 0.25:
-            least, pair = total, q
+    for q in range(len(totals)):
+        if 0.25 < totals[q] < least - 0.25:
+            least, pair = totals[q], q
     return pair
+
+
+@numba.njit(cache=True, nogil=True)
+def _pair_codes(new: Codes, a: int, b: int, q: int) -> int:
+    """The codes of a pair's two strings on two qubits, as `tables` numbers them."""
+    return 64 * new[a, 2 * q] + 16 * new[b, 2 * q] + 4 * new[a, 2 * q + 1] + new[b, 2 * q + 1]
 
 
 @numba.njit(cache=True, nogil=True)
 def _frame_gate(
     new: Codes,
     pair: int,
-    image: Ints,
-    pair_cost: Floats,
+    change: Packed,
     score: Floats,
     version: Ints,
     known: Ints,
@@ -566,25 +576,24 @@ def _frame_gate(
     random: NDArray[np.uint64],
 ) -> tuple[int, int, int, float]:
     """Of the gates that bring one pair nearer to its end, the one that is best for all of them."""
-    best, best_a, best_b, best_gate, change = 1e300, -1, -1, -1, 0.0
+    best, best_a, best_b, best_gate, least = 1e300, -1, -1, -1, 0.0
     for a in range(len(new)):
         if not (new[a, 2 * pair] | new[a, 2 * pair + 1]):
             continue
         for b in range(a + 1, len(new)):
             if not (new[b, 2 * pair] | new[b, 2 * pair + 1]):
                 continue
-            i0 = 4 * new[a, 2 * pair] + new[b, 2 * pair]
-            i1 = 4 * new[a, 2 * pair + 1] + new[b, 2 * pair + 1]
-            _frame_scores(new, a, b, image, pair_cost, score, version, known)
-            before = pair_cost[16 * i0 + i1]
+            index = _pair_codes(new, a, b, pair)
+            _frame_scores(new, a, b, change, score, version, known)
             late = deep * max(layer[a], layer[b])
+            lower = change[index, 3]
             for gate in range(9):
-                if pair_cost[16 * image[gate, i0] + image[gate, i1]] > before - 0.25:
+                if not (lower >> np.uint64(gate)) & np.uint64(1):
                     continue
                 total = score[a, b, gate] + late + (noise * _random(random) if noise > 0 else 0.0)
                 if total < best - 1e-12:
-                    best, best_a, best_b, best_gate, change = total, a, b, gate, score[a, b, gate]
-    return best_a, best_b, best_gate, change
+                    best, best_a, best_b, best_gate, least = total, a, b, gate, score[a, b, gate]
+    return best_a, best_b, best_gate, least
 
 
 @numba.njit(cache=True, nogil=True)
@@ -687,6 +696,13 @@ def _compact(
 
 
 @numba.njit(cache=True, nogil=True)
+def _unpacked(packed: Packed, gate: int, terms: int) -> int:
+    """One gate's part of a sum of rows of the table of changes."""
+    bits = packed[gate // 4] >> np.uint64(16 * (gate % 4))
+    return np.int64(bits & np.uint64(0xFFFF)) - BIAS * terms
+
+
+@numba.njit(cache=True, nogil=True)
 def _pair_total(new: Codes, q: int) -> float:
     """Two-qubit gates to bring a pair of strings onto one qubit: 3/2 for each two qubits where they
     anticommute beyond the first, 1 for each other one."""
@@ -702,22 +718,21 @@ def _pair_total(new: Codes, q: int) -> float:
 
 @numba.njit(cache=True, nogil=True)
 def _frame_scores(
-    new: Codes, a: int, b: int, image: Ints, pair_cost: Floats, score: Floats, version: Ints, known: Ints
+    new: Codes, a: int, b: int, change: Packed, score: Floats, version: Ints, known: Ints
 ) -> None:
     """How each gate on (a, b) changes the sum of all pairs' costs, unless that is known already."""
     if known[a, b, 0] == version[a] and known[a, b, 1] == version[b]:
         return
     known[a, b, 0], known[a, b, 1] = version[a], version[b]
+    low, middle, high = np.uint64(0), np.uint64(0), np.uint64(0)
+    for q in range(len(new)):
+        index = _pair_codes(new, a, b, q)
+        low += change[index, 0]
+        middle += change[index, 1]
+        high += change[index, 2]
+    total = np.array([low, middle, high])
     for gate in range(9):
-        score[a, b, gate] = 0.0
-    for q in range(new.shape[1] // 2):
-        i0 = 4 * new[a, 2 * q] + new[b, 2 * q]
-        i1 = 4 * new[a, 2 * q + 1] + new[b, 2 * q + 1]
-        if i0 == 0 and i1 == 0:
-            continue
-        before = pair_cost[16 * i0 + i1]
-        for gate in range(9):
-            score[a, b, gate] += pair_cost[16 * image[gate, i0] + image[gate, i1]] - before
+        score[a, b, gate] = 0.5 * _unpacked(total, gate, len(new))
 
 
 @numba.njit(cache=True, nogil=True)

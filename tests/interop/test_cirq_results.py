@@ -8,7 +8,7 @@ import pytest
 import sympy
 from cirq.circuits.qasm_output import QasmUGate
 
-from qattn_compiler.circuit.gates import GATES
+from qattn_compiler.circuit.gates import GATES, OPAQUE
 from qattn_compiler.errors import CircuitError
 from qattn_compiler.interop import cirq_io, cirq_results
 from qattn_compiler.interop.cirq_io import from_cirq, to_cirq
@@ -122,3 +122,27 @@ def test_u_gates_of_qasm():
     symbolic = to_cirq(from_cirq(cirq.Circuit(QasmUGate(s, 2 * s, 0.25)(Q[0]))))
     bound = cirq.resolve_parameters(symbolic, {"s": 0.3})
     np.testing.assert_allclose(bound.unitary([Q[0]]), cirq.unitary(QasmUGate(0.3, 0.6, 0.25)), atol=1e-9)
+
+
+def test_toffoli_gates_are_read_at_once():
+    a = sympy.Symbol("a")
+    gates = [cirq.CCX, cirq.CCZ**0.3, cirq.CCX**a, cirq.CSWAP, cirq.CCZ, cirq.CCXPowGate(global_shift=0.5)]
+    rng = np.random.default_rng(1)
+    for gate in gates:
+        place = [Q[k] for k in rng.permutation(3)]
+        circuit = cirq.Circuit(cirq.H.on_each(*Q[:3]), gate(*place))
+        rows = read(circuit)
+        assert OPAQUE not in rows.op
+        found, given = (cirq.resolve_parameters(c, {"a": 0.7}) for c in (to_cirq(rows), circuit))
+        np.testing.assert_allclose(found.unitary(Q[:3]), given.unitary(Q[:3]), atol=1e-9)
+        assert OPAQUE in from_cirq(circuit).op
+    tagged = read(cirq.Circuit(cirq.CCX(*Q[:3]).with_tags("t")))
+    assert OPAQUE not in tagged.op
+
+
+def test_phases_with_a_control_as_qasm_has_them():
+    for gate in (QasmUGate(0, 0.3, 0.4), QasmUGate(0.5, 0, 0), QasmUGate(0.3, 0.1, 0.7)):
+        circuit = cirq.Circuit(cirq.H.on_each(*Q[:2]), gate(Q[1]).controlled_by(Q[0]))
+        rows = read(circuit)
+        np.testing.assert_allclose(to_cirq(rows).unitary(Q[:2]), circuit.unitary(Q[:2]), atol=1e-9)
+    assert len(from_cirq(cirq.Circuit(QasmUGate(0, 0, 0.4)(Q[1]).controlled_by(Q[0])))) == 2
