@@ -41,6 +41,7 @@ _TABLE = {
     "route": "circuit.route:Route",
     "drop-negligible": "circuit.drop_negligible:DropNegligible",
     "fuse-single-qubit": "circuit.fuse_single_qubit:FuseSingleQubit",
+    "limit-angles": "circuit.limit_angles:LimitAngles",
     "native-single-qubit": "circuit.native_single_qubit:NativeSingleQubit",
     "schedule": "circuit.schedule:Schedule",
     "decouple": "circuit.decouple:Decouple",

@@ -41,6 +41,7 @@ class Device:
         t2: shape (qubits,): nanoseconds, with echo; NaN where unknown.
         fixed: gate name -> the angles (radians) that the machine has of it, None for any; gates that are not
             named here have any angles.
+        highest: gate name -> the largest of its angles (radians) that the machine has; the least is then 0.
         source: where the numbers come from, with a date.
     """
 
@@ -56,6 +57,7 @@ class Device:
     t2: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
     source: str = ""
     fixed: Mapping[str, tuple[float | None, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    highest: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
 
     def __post_init__(self) -> None:
         edges = np.asarray(self.edges, dtype=np.int32).reshape(-1, 2)
@@ -63,7 +65,7 @@ class Device:
             raise TargetError(f"{self.name}: an edge names a qubit that is not there")
         if (edges[:, 0] >= edges[:, 1]).any():
             raise TargetError(f"{self.name}: edges must be given as (smaller, larger) index")
-        unknown = (self.native | set(self.fixed)) - {g.name for g in GATES}
+        unknown = (self.native | set(self.fixed) | set(self.highest)) - {g.name for g in GATES}
         if unknown:
             raise TargetError(f"{self.name}: unknown native gates {sorted(unknown)}")
         count = self.num_qubits
@@ -135,6 +137,8 @@ class Device:
             raise TargetError(self._gate_message(circuit, int(row)))
         for name, angles in self.fixed.items():
             self._check_angles(circuit, np.flatnonzero(circuit.op == BY_NAME[name].code), angles)
+        for name, angle in self.highest.items():
+            self._check_range(circuit, np.flatnonzero(circuit.op == BY_NAME[name].code), angle)
         pairs = circuit.operands[NUM_QUBITS[circuit.op] == 2]
         bad = ~self.adjacency[pairs[:, 0], pairs[:, 1]]
         if bad.any():
@@ -154,6 +158,13 @@ class Device:
                 raise TargetError(
                     f"{self._gate_message(circuit, int(row))}; angle {column} would have to be {angle:.6g}"
                 )
+
+    def _check_range(self, circuit: Circuit, rows: NDArray[np.int64], highest: float) -> None:
+        angle = circuit.angles[rows, 0]
+        off = (angle < -_SAME_ANGLE) | (angle > highest + _SAME_ANGLE) | circuit.symbolic_rows[rows]
+        for row in rows[off]:
+            message = self._gate_message(circuit, int(row))
+            raise TargetError(f"{message}; the angle would have to be from 0 to {highest:.6g}")
 
     def _gate_message(self, circuit: Circuit, row: int) -> str:
         extra = circuit.extras[circuit.extra[row]] if circuit.extra[row] >= 0 else None

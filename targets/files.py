@@ -1,9 +1,10 @@
 """Machines from TOML or JSON files: those that come with the package (`targets/data`) and anybody's own.
 
 A file says what two-qubit gates and single-qubit gates are made of (`entanglers`, the first by default, and
-`basis`), and one of `shape` ("grid:7x12"), `edges` (with `qubits`: how many, or their names) or `heavy_hex`
-(the arguments of `shapes.heavy_hex_rows`). Under `[numbers]` stand error rates and times: a number, a list,
-or a table with `value`, `date` and `source`. What is unknown is left out.
+`basis`; `highest` gives the largest angle of an entangler that has not all), and one of `shape`
+("grid:7x12"), `edges` (with `qubits`: how many, or their names) or `heavy_hex` (the arguments of
+`shapes.heavy_hex_rows`). Under `[numbers]` stand error rates and times: a number, a list, or a table with
+`value`, `date` and `source`. What is unknown is left out.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from qattn_compiler.targets.target import Target
 
 MAX_BYTES = 1 << 24
 _GRAPH_KEYS = ("shape", "edges", "qubits", "heavy_hex")
-_OTHER_KEYS = ("name", "about", "entanglers", "basis", "resets", "controls", "source", "date")
+_OTHER_KEYS = ("name", "about", "entanglers", "highest", "basis", "resets", "controls", "source", "date")
 _KEYS = frozenset((*_GRAPH_KEYS, *_OTHER_KEYS, "numbers", "durations"))
 _SIZES = {"edge_error": "edges", "qubit_error": "qubits", "readout_error": "qubits"}
 _SIZES |= {"t1": "qubits", "t2": "qubits"}
@@ -85,7 +86,12 @@ def from_data(data: Any, place: str, gate: str | None = None) -> Target:
     qubits, pairs = _graph(data, place)
     basis = str(data.get("basis", "phased_xz"))
     options = {key: bool(data.get(key, True)) for key in ("resets", "controls")}
-    bare = shapes.from_pairs(qubits, pairs, name=name, entangler=gate, basis=basis, **options)
+    highest = _table(data.get("highest", {}), f"{place}: highest").get(gate)
+    if highest is not None:
+        highest = float(_filled(highest, (), f"{place}: highest", False))
+    bare = shapes.from_pairs(
+        qubits, pairs, name=name, entangler=gate, basis=basis, highest=highest, **options
+    )
     return replace(bare, device=replace(bare.device, **_known(data, bare, place)))
 
 

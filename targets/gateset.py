@@ -12,6 +12,7 @@ from qattn_compiler.passes.circuit.absorb_swaps import AbsorbSwaps
 from qattn_compiler.passes.circuit.cancel_inverses import CancelInverses
 from qattn_compiler.passes.circuit.decompose import DecomposeTwoQubit
 from qattn_compiler.passes.circuit.drop_negligible import DropNegligible
+from qattn_compiler.passes.circuit.limit_angles import LimitAngles
 from qattn_compiler.passes.circuit.merge_rotations import MergeRotations
 from qattn_compiler.passes.circuit.native_single_qubit import NativeSingleQubit
 from qattn_compiler.passes.circuit.resynthesise_two_qubit import ResynthesiseTwoQubit
@@ -20,7 +21,11 @@ from qattn_compiler.targets.machine import EQUATORIAL, as_phased_x, families
 
 
 def native_passes(
-    entangler: str, basis: str, before: tuple[Pass[Circuit], ...] = (), atol: float = 0.0
+    entangler: str,
+    basis: str,
+    before: tuple[Pass[Circuit], ...] = (),
+    atol: float = 0.0,
+    limited: bool = False,
 ) -> Pipeline[Circuit]:
     """Two-qubit blocks over the entangler with as few as can be, single-qubit runs in the basis.
 
@@ -29,13 +34,16 @@ def native_passes(
         basis: a name of `passes.circuit.native_single_qubit.BASES`.
         before: passes to run first.
         atol: rotations up to this angle (radians) are dropped.
+        limited: the entangler has angles from 0 to pi / 2 only; what is symbolic then goes over CZ, which is
+            one of them.
     """
     tidy = Pipeline((DropNegligible(atol), MergeRotations(), CancelInverses()), repeat=True, label="physical")
     if entangler == "cz":
         return Pipeline((*before, DecomposeTwoQubit(), tidy, NativeSingleQubit(basis)), label="physical")
-    symbolic = DecomposeTwoQubit(entangler=entangler, symbolic_only=True)
-    blocks = (ResynthesiseTwoQubit(entangler), DecomposeTwoQubit(entangler=entangler))
-    return Pipeline((*before, symbolic, tidy, *blocks, NativeSingleQubit(basis)), label="physical")
+    symbolic = DecomposeTwoQubit(entangler="cz" if limited else entangler, symbolic_only=True)
+    last = (DecomposeTwoQubit(entangler=entangler), *((LimitAngles(),) if limited else ()))
+    blocks = (ResynthesiseTwoQubit(entangler), *last, NativeSingleQubit(basis))
+    return Pipeline((*before, symbolic, tidy, *blocks), label="physical")
 
 
 @cirq.value_equality
@@ -48,10 +56,11 @@ class NativeGateset(cirq.CompilationTargetGateset):
     Args:
         entangler: a name of `synth.entanglers.ENTANGLERS`.
         basis: a name of `passes.circuit.native_single_qubit.BASES`.
+        limited: the entangler has angles from 0 to pi / 2 only (the gateset itself accepts them all).
     """
 
-    def __init__(self, entangler: str = "cz", basis: str = "phased_xz") -> None:
-        self.entangler, self.basis = entangler, basis
+    def __init__(self, entangler: str = "cz", basis: str = "phased_xz", limited: bool = False) -> None:
+        self.entangler, self.basis, self.limited = entangler, basis, limited
         super().__init__(*families((entangler,), basis), unroll_circuit_op=False)
 
     @property
@@ -66,8 +75,8 @@ class NativeGateset(cirq.CompilationTargetGateset):
         rows = from_cirq(cirq.Circuit(op.untagged), qubits=op.qubits)
         if (rows.extra >= 0).any():
             return NotImplemented
-        steps = (DecomposeTwoQubit(entangler=self.entangler), NativeSingleQubit(self.basis))
-        return list(self._written(Pipeline(steps).run(rows)).all_operations())
+        steps = native_passes(self.entangler, self.basis, limited=self.limited)
+        return list(self._written(steps.run(rows)).all_operations())
 
     @property
     def preprocess_transformers(self) -> list[Any]:
@@ -89,7 +98,9 @@ class NativeGateset(cirq.CompilationTargetGateset):
             ignored = context.tags_to_ignore if context is not None else ()
             rows = from_cirq(circuit, tags_to_ignore=ignored)
             before = (CancelInverses(), AbsorbSwaps(), ResynthesiseTwoQubit(self.entangler))
-            return self._written(native_passes(self.entangler, self.basis, before).run(rows))
+            return self._written(
+                native_passes(self.entangler, self.basis, before, limited=self.limited).run(rows)
+            )
 
         return cirq.transformer(run)
 
@@ -98,13 +109,14 @@ class NativeGateset(cirq.CompilationTargetGateset):
         return as_phased_x(out) if self.basis in EQUATORIAL else out
 
     def _value_equality_values_(self) -> Any:
-        return self.entangler, self.basis
+        return self.entangler, self.basis, self.limited
 
     def __repr__(self) -> str:
-        return f"qattn_compiler.targets.gateset.NativeGateset({self.entangler!r}, {self.basis!r})"
+        values = f"{self.entangler!r}, {self.basis!r}, {self.limited!r}"
+        return f"qattn_compiler.targets.gateset.NativeGateset({values})"
 
     def _json_dict_(self) -> dict[str, Any]:
-        return cirq.obj_to_dict_helper(self, ["entangler", "basis"])
+        return cirq.obj_to_dict_helper(self, ["entangler", "basis", "limited"])
 
     @classmethod
     def _json_namespace_(cls) -> str:
@@ -112,6 +124,6 @@ class NativeGateset(cirq.CompilationTargetGateset):
 
     @classmethod
     def _from_json_dict_(  # type: ignore[override]
-        cls, entangler: str, basis: str, **_: Any
+        cls, entangler: str, basis: str, limited: bool, **_: Any
     ) -> NativeGateset:
-        return cls(entangler, basis)
+        return cls(entangler, basis, limited)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import pi
 from typing import Any
 
@@ -39,6 +39,9 @@ _BASES: dict[str, tuple[Any, ...]] = {
     "prx": (cirq.PhasedXPowGate, cirq.XPowGate, cirq.YPowGate),
 }
 
+_SAME = 1e-9
+"""Exponents this far out of range are rounding errors."""
+
 EQUATORIAL = ("prx", "prx_rz")
 """Bases whose pulses Cirq calls `PhasedXPowGate`."""
 
@@ -63,6 +66,7 @@ class MachineDevice(cirq.Device):
         basis: the single-qubit basis, a name of `passes.circuit.native_single_qubit.BASES`.
         resets: whether a qubit can be reset.
         controls: whether operations can depend on earlier measurements.
+        highest: entangler -> its largest angle in radians, where not all are there; the least is then 0.
     """
 
     def __init__(
@@ -73,12 +77,13 @@ class MachineDevice(cirq.Device):
         basis: str,
         resets: bool = True,
         controls: bool = True,
+        highest: Mapping[str, float] | None = None,
     ) -> None:
         import networkx as nx
 
         self.qubits, self.couplings = tuple(qubits), tuple((a, b) for a, b in couplings)
         self.entanglers, self.basis = tuple(entanglers), basis
-        self.resets, self.controls = resets, controls
+        self.resets, self.controls, self.highest = resets, controls, dict(highest or {})
         graph = nx.Graph()
         graph.add_nodes_from(self.qubits)
         graph.add_edges_from(self.couplings)
@@ -87,7 +92,7 @@ class MachineDevice(cirq.Device):
         self._metadata = cirq.DeviceMetadata(self.qubits, graph)
 
     @staticmethod
-    def of(device: Device, entanglers: Sequence[str], basis: str, **more: bool) -> MachineDevice:
+    def of(device: Device, entanglers: Sequence[str], basis: str, **more: Any) -> MachineDevice:
         """The Cirq device of plain data whose labels are Cirq qubits."""
         labels: tuple[Any, ...] = device.qubits
         pairs = [(labels[a], labels[b]) for a, b in device.edges.tolist()]
@@ -112,8 +117,16 @@ class MachineDevice(cirq.Device):
             raise ValueError(f"{operation} is not native; the machine has {', '.join(self._gates())}")
         if isinstance(bare.gate, cirq.MeasurementGate) or len(bare.qubits) < 2:
             return
+        if any(isinstance(bare.gate, _ENTANGLERS[name]) for name in self.highest):
+            self._check_angle(bare)
         if not self._metadata.nx_graph.has_edge(*bare.qubits):
             raise ValueError(f"{bare.qubits[0]!r} and {bare.qubits[1]!r} are not coupled")
+
+    def _check_angle(self, operation: cirq.Operation) -> None:
+        exponent = getattr(operation.gate, "exponent", 0.0)
+        most = min(self.highest.values()) / pi
+        if cirq.is_parameterized(operation) or not -_SAME < exponent < most + _SAME:
+            raise ValueError(f"{operation} is not native; exponents from 0 to {most:g} are")
 
     def _gates(self) -> list[str]:
         return sorted(str(getattr(family.gate, "__name__", family.gate)) for family in self.gateset.gates)
@@ -126,14 +139,15 @@ class MachineDevice(cirq.Device):
             self.basis,
             self.resets,
             self.controls,
+            tuple(sorted(self.highest.items())),
         )
 
     def __repr__(self) -> str:
-        values = ", ".join(repr(value) for value in self._value_equality_values_())
+        values = ", ".join(repr(value) for value in (*self._value_equality_values_()[:-1], self.highest))
         return f"qattn_compiler.targets.machine.MachineDevice({values})"
 
     def _json_dict_(self) -> dict[str, Any]:
-        names = ("qubits", "couplings", "entanglers", "basis", "resets", "controls")
+        names = ("qubits", "couplings", "entanglers", "basis", "resets", "controls", "highest")
         return cirq.obj_to_dict_helper(self, names)
 
     @classmethod
@@ -149,10 +163,11 @@ class MachineDevice(cirq.Device):
         basis: str,
         resets: bool,
         controls: bool,
+        highest: Mapping[str, float],
         **_: Any,
     ) -> MachineDevice:
         pairs = [(a, b) for a, b in couplings]
-        return cls(qubits, pairs, entanglers, basis, resets, controls)
+        return cls(qubits, pairs, entanglers, basis, resets, controls, highest)
 
 
 def as_phased_x(circuit: cirq.Circuit) -> cirq.Circuit:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from itertools import combinations
+from math import pi
 from typing import Any
 
 import cirq
@@ -153,6 +154,7 @@ def from_pairs(
     basis: str = "phased_xz",
     resets: bool = True,
     controls: bool = True,
+    highest: float | None = None,
     **known: Any,
 ) -> Target:
     """A machine of these qubits, coupled as `pairs` of their indices say.
@@ -164,6 +166,7 @@ def from_pairs(
         entangler: a name of `synth.entanglers.ENTANGLERS`.
         basis: a name of `passes.circuit.native_single_qubit.BASES`.
         resets, controls: whether the machine resets qubits, and has operations that depend on measurements.
+        highest: the largest angle of the entangler, if it has not all; RZZ up to pi / 2 is what we can do.
         known: more fields of `Device`.
 
     Raises:
@@ -174,8 +177,12 @@ def from_pairs(
         raise TargetError(f"{name}: a qubit is there twice")
     edges = np.array(sorted({(min(p), max(p)) for p in map(tuple, pairs)}), dtype=np.int32).reshape(-1, 2)
     native, fixed = native_gates(entangler, basis)
-    device = Device(name=name, qubits=tuple(qubits), edges=edges, native=native, fixed=fixed, **known)
-    judge = MachineDevice.of(device, (entangler,), basis, resets=resets, controls=controls)
+    most = {} if highest is None else {ENTANGLERS[entangler].gate: highest}
+    if highest is not None and (entangler != "rzz" or abs(highest - pi / 2) > 1e-6):
+        raise TargetError(f"{name}: angles up to {highest} of {entangler!r}; we can do up to pi / 2 of 'rzz'")
+    labels = tuple(qubits)
+    device = Device(name=name, qubits=labels, edges=edges, native=native, fixed=fixed, highest=most, **known)
+    judge = MachineDevice.of(device, (entangler,), basis, resets=resets, controls=controls, highest=most)
     return Target(device, judge, entangler=entangler, basis=basis)
 
 

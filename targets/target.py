@@ -20,12 +20,14 @@ from qattn_compiler.passes.circuit.cancel_inverses import CancelInverses
 from qattn_compiler.passes.circuit.decompose import DecomposeTwoQubit
 from qattn_compiler.passes.circuit.drop_negligible import DropNegligible
 from qattn_compiler.passes.circuit.fuse_single_qubit import FusedBatch, FuseSingleQubit, fuse_batch
+from qattn_compiler.passes.circuit.limit_angles import LimitAngles
 from qattn_compiler.passes.circuit.merge_rotations import MergeRotations
 from qattn_compiler.passes.circuit.native_single_qubit import NativeSingleQubit, pulses_alone
 from qattn_compiler.passes.circuit.optimize import Optimize
 from qattn_compiler.passes.circuit.resynthesise_two_qubit import ResynthesiseTwoQubit
 from qattn_compiler.passes.circuit.route import Route
 from qattn_compiler.pipeline import Pass, Pipeline
+from qattn_compiler.synth.entanglers import ENTANGLERS
 from qattn_compiler.targets.gateset import NativeGateset, native_passes
 from qattn_compiler.targets.machine import EQUATORIAL, as_phased_x
 
@@ -62,7 +64,12 @@ class Target:
     @property
     def cirq_gateset(self) -> NativeGateset:
         """The native gates for `cirq.optimize_for_target_gateset`."""
-        return NativeGateset(self.entangler, self.basis)
+        return NativeGateset(self.entangler, self.basis, self.limited)
+
+    @property
+    def limited(self) -> bool:
+        """Whether the entangler has angles from 0 to pi / 2 only."""
+        return ENTANGLERS[self.entangler].gate in self.device.highest
 
     @staticmethod
     def from_graph(graph: Any, **options: Any) -> Target:
@@ -129,16 +136,23 @@ class Target:
         """
         check_level(level)
         if level == 0:
-            steps = (DecomposeTwoQubit(entangler=self.entangler), self.single_qubit)
+            first: tuple[Pass[Circuit], ...] = ()
+            if self.limited:
+                first = (DecomposeTwoQubit(entangler="cz", symbolic_only=True),)
+            steps = (*first, DecomposeTwoQubit(entangler=self.entangler), *self._last)
             return Pipeline(steps, label="physical")
-        first: tuple[Pass[Circuit], ...] = (CancelInverses(), AbsorbSwaps()) if level >= 2 else ()
+        first = (CancelInverses(), AbsorbSwaps()) if level >= 2 else ()
         if self.entangler != "cz":
-            return native_passes(self.entangler, self.basis, first, atol)
+            return native_passes(self.entangler, self.basis, first, atol, self.limited)
         if level >= 2:
             first = (*first, ResynthesiseTwoQubit())
         tidy: tuple[Pass[Circuit], ...] = (DropNegligible(atol), MergeRotations(), CancelInverses())
         simplify = Pipeline(tidy, repeat=True, label="physical")
         return Pipeline((*first, DecomposeTwoQubit(), simplify, self.single_qubit), label="physical")
+
+    @property
+    def _last(self) -> tuple[Pass[Circuit], ...]:
+        return (LimitAngles(), self.single_qubit) if self.limited else (self.single_qubit,)
 
     @property
     def single_qubit(self) -> Pass[Circuit]:

@@ -98,8 +98,8 @@ def _cheapest(
     """The synthesis with the fewest two-qubit gates (then layers, then the first), and its direction.
 
     The first two tries say whether it is worth going on: they must find something within a third of the limit
-    (`hopeful`), or within the limit. What is found tightens the limit of the tries that follow, in both threads; as ties are kept, the result
-    does not depend on which thread is faster.
+    (`hopeful`), or within the limit. What is found tightens the limit of the tries that follow, in both
+    threads; as ties are kept, the result does not depend on which thread is faster.
     """
     least = [limit + limit // 3 + 4 if hopeful else limit]
     found: list[tuple[int, int, int, pauli.Synthesis]] = []

@@ -174,13 +174,13 @@ class _Reader:
 
     def _opened(self, gate: cirq.Gate) -> Rows | None:
         """The rows of a gate on three qubits; None if it stays a wall."""
-        qubits = cirq.LineQubit.range(3)
-        parts = three_qubit(gate.on(*qubits))
+        place: dict[Any, int] = {q: k for k, q in enumerate(cirq.LineQubit.range(3))}
+        parts = three_qubit(gate.on(*place))
         rows: list[Row] = []
         phase: Angle = 0.0
         for part in parts or ():
-            where = [qubits.index(q) for q in part.qubits]
-            found = self._rows(part.gate)
+            where = [place[q] for q in part.qubits]
+            found = None if part.gate is None else self._rows(part.gate)
             if found is None:
                 return None
             rows += [(name, tuple(where[k] for k in places), angles) for name, places, angles in found[0]]

@@ -699,7 +699,7 @@ def _compact(
 def _unpacked(packed: Packed, gate: int, terms: int) -> int:
     """One gate's part of a sum of rows of the table of changes."""
     bits = packed[gate // 4] >> np.uint64(16 * (gate % 4))
-    return np.int64(bits & np.uint64(0xFFFF)) - BIAS * terms
+    return int(bits & np.uint64(0xFFFF)) - BIAS * terms
 
 
 @numba.njit(cache=True, nogil=True)

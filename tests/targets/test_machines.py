@@ -22,6 +22,7 @@ from qattn_compiler.synth.entanglers import ENTANGLERS
 
 MACHINES = [name for name in targets.names() if ":" not in name]
 OPTIONS = ["google.weber?gate=syc", "google.weber?gate=cz", "rigetti.ankaa?gate=cz"]
+OPTIONS += ["ibm.heron?gate=rzz"]
 SHAPES = ["line:5", "ring:5", "grid:2x3", "star:5", "full:5", "heavyhex:3"]
 GATED = [f"full:5?gate={gate}" for gate in targets.GATES]
 ALL = [*MACHINES, *OPTIONS, *SHAPES, *GATED]
@@ -220,7 +221,7 @@ def test_refusals():
     channel = cirq.Circuit(cirq.depolarize(0.1)(Q[0]))
     with pytest.raises(TargetError, match=r"depolarize.* is not native"):
         qattn.transpile(channel, "line:2")
-    with pytest.raises(TargetError, match="has no gate 'syc'; it has cz"):
+    with pytest.raises(TargetError, match="has no gate 'syc'; it has cz, rzz"):
         targets.get("ibm.heron?gate=syc")
     with pytest.raises(TargetError, match="has no gate 'rzz'"):
         targets.get("google.sycamore?gate=rzz")
@@ -234,3 +235,21 @@ def test_classical_control_where_the_machine_has_it():
     targets.get("ibm.heron").cirq_device.validate_circuit(out)
     with pytest.raises(TargetError, match="depends on a measurement"):
         qattn.transpile(circuit, "iqm.garnet")
+
+
+def test_fractional_gates_of_heron():
+    target = targets.get("ibm.heron?gate=rzz")
+    circuit = cirq.Circuit(cirq.ZZ(Q[0], Q[1]) ** t for t in (-0.3, 0.9, 2.7)) + cirq.Circuit(
+        cirq.X(Q[0]) ** 0.3, cirq.ZZ(Q[0], Q[1]) ** -0.2, cirq.CZ(Q[1], Q[2]) ** A
+    )
+    for level in range(4):
+        out = qattn.transpile(circuit, target, optimization_level=level)
+        target.cirq_device.validate_circuit(out.circuit)
+        angles = [op.gate.exponent for op in out.circuit.all_operations() if len(op.qubits) == 2]
+        assert all(-1e-9 < t < 0.5 + 1e-9 for t in angles)
+        assert len(angles) <= 6
+    q = target.device.qubits
+    for bad in (cirq.ZZ(q[0], q[1]) ** 0.7, cirq.ZZ(q[0], q[1]) ** -0.2, cirq.ZZ(q[0], q[1]) ** A):
+        with pytest.raises(ValueError, match=r"exponents from 0 to 0\.5"):
+            target.cirq_device.validate_operation(bad)
+    assert cirq.read_json(json_text=cirq.to_json(target.cirq_device)) == target.cirq_device
