@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qattn_compiler.circuit.gates import BY_NAME, GATES, NUM_QUBITS, OPAQUE
+from qattn_compiler.circuit.gates import BY_NAME, GATES, NUM_QUBITS, OPAQUE, SYMMETRIC
 from qattn_compiler.circuit.table import Circuit
 from qattn_compiler.errors import TargetError
 
@@ -42,6 +42,7 @@ class Device:
         fixed: gate name -> the angles (radians) that the machine has of it, None for any; gates that are not
             named here have any angles.
         highest: gate name -> the largest of its angles (radians) that the machine has; the least is then 0.
+        one_way: (from, to) of couplings that are there one way only.
         source: where the numbers come from, with a date.
     """
 
@@ -58,6 +59,7 @@ class Device:
     source: str = ""
     fixed: Mapping[str, tuple[float | None, ...]] = field(default_factory=lambda: MappingProxyType({}))
     highest: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    one_way: frozenset[tuple[int, int]] = frozenset()
 
     def __post_init__(self) -> None:
         edges = np.asarray(self.edges, dtype=np.int32).reshape(-1, 2)
@@ -65,6 +67,8 @@ class Device:
             raise TargetError(f"{self.name}: an edge names a qubit that is not there")
         if (edges[:, 0] >= edges[:, 1]).any():
             raise TargetError(f"{self.name}: edges must be given as (smaller, larger) index")
+        if not {(min(p), max(p)) for p in self.one_way} <= set(map(tuple, edges.tolist())):
+            raise TargetError(f"{self.name}: a pair that goes one way is no edge")
         unknown = (self.native | set(self.fixed) | set(self.highest)) - {g.name for g in GATES}
         if unknown:
             raise TargetError(f"{self.name}: unknown native gates {sorted(unknown)}")
@@ -144,6 +148,11 @@ class Device:
         if bad.any():
             a, b = pairs[bad][0]
             raise TargetError(f"{self.name}: {self.qubits[a]} and {self.qubits[b]} are not coupled")
+        for a, b in (
+            pairs[~SYMMETRIC[circuit.op[NUM_QUBITS[circuit.op] == 2]]].tolist() if self.one_way else ()
+        ):
+            if (b, a) in self.one_way:
+                raise TargetError(f"{self.name} has {self.qubits[b]} to {self.qubits[a]} only")
 
     def _check_angles(
         self, circuit: Circuit, rows: NDArray[np.int64], angles: tuple[float | None, ...]

@@ -21,6 +21,7 @@ import cirq
 import numpy as np
 
 from qattn_compiler.errors import TargetError
+from qattn_compiler.interop.cirq_graph import qubit_of
 from qattn_compiler.targets import shapes
 from qattn_compiler.targets.target import Target
 
@@ -137,7 +138,7 @@ def _edges(data: Mapping[str, Any], place: str) -> tuple[list[cirq.Qid], list[tu
         if a not in index or b not in index or a == b:
             raise TargetError(f"{place}: edges: {edge!r} is no pair of qubits")
         pairs.append((index[a], index[b]))
-    return [shapes.qubit_of(label, place) for label in labels], pairs
+    return [qubit_of(label, place) for label in labels], pairs
 
 
 def _known(data: Mapping[str, Any], bare: Target, place: str) -> dict[str, Any]:

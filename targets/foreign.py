@@ -12,11 +12,10 @@ import cirq
 import numpy as np
 from numpy.typing import NDArray
 
-from qattn_compiler.circuit.gates import BY_NAME
 from qattn_compiler.errors import TargetError
-from qattn_compiler.synth.entanglers import ENTANGLERS
+from qattn_compiler.interop.cirq_graph import is_directed, nodes_and_pairs, qubit_of
 from qattn_compiler.targets import shapes
-from qattn_compiler.targets.machine import as_phased_xz, mapped
+from qattn_compiler.targets.machine import as_phased_xz
 from qattn_compiler.targets.target import Target
 
 _ODD = 0.2937
@@ -110,40 +109,15 @@ def from_cirq_device(
     if graph is None:
         raise TargetError(f"{name} has no coupling graph", hint="say it: Target.from_graph(graph)")
     if hasattr(graph, "nodes") or graph:
-        nodes, edges = shapes.nodes_and_pairs(graph, name)
+        nodes, edges = nodes_and_pairs(graph, name)
     else:
         nodes, edges = [], []
     qubits = sorted({*nodes, *metadata.qubit_set})
     gateset = getattr(metadata, "gateset", None) or getattr(device, "gateset", None)
     if gateset is None and (entangler is None or basis is None):
         raise TargetError(f"{name} has no gateset", hint="say its gates: entangler=..., basis=...")
-    target = replace(_made(name, qubits, edges, gateset, entangler, basis), cirq_device=device)
-    one_way = set(edges) - {(b, a) for a, b in edges} if _is_directed(graph) else set()
-    return _oriented(target, one_way) if one_way else target
-
-
-def _is_directed(graph: Any) -> bool:
-    return bool(getattr(graph, "is_directed", lambda: False)())
-
-
-def _oriented(target: Target, one_way: set[tuple[Any, Any]]) -> Target:
-    """With two-qubit gates turned round where the machine has a pair one way only.
-
-    Raises:
-        TargetError: the gate is not the same when it is turned round.
-    """
-    if not BY_NAME[ENTANGLERS[target.entangler].gate].symmetric:
-        raise TargetError(
-            f"{target.name} has {target.entangler} one way only, as between {min(one_way)}",
-            hint="say another of its gates: entangler=...",
-        )
-    before = target.arrange
-
-    def turned(operation: cirq.Operation) -> cirq.Operation:
-        swapped = operation.qubits[::-1]
-        return operation.with_qubits(*swapped) if swapped in one_way else operation
-
-    return replace(target, arrange=lambda circuit: mapped(before(circuit) if before else circuit, turned))
+    made = _made(name, qubits, edges, gateset, entangler, basis, directed=is_directed(graph))
+    return replace(made, cirq_device=device)
 
 
 def from_gateset(
@@ -166,10 +140,11 @@ def from_gateset(
     Raises:
         TargetError: it is no graph, or there is no gate from which all can be made.
     """
-    nodes, edges = shapes.nodes_and_pairs(graph, name)
-    label = {node: shapes.qubit_of(node, name) for node in nodes}
+    nodes, edges = nodes_and_pairs(graph, name)
+    label = {node: qubit_of(node, name) for node in nodes}
     pairs = [(label[a], label[b]) for a, b in edges]
-    target = _made(name, sorted(label.values()), pairs, gateset, entangler, basis)
+    qubits = sorted(label.values())
+    target = _made(name, qubits, pairs, gateset, entangler, basis, directed=is_directed(graph))
     return replace(target, cirq_device=GatesetDevice(gateset, label.values(), pairs))
 
 
@@ -180,12 +155,13 @@ def _made(
     gateset: cirq.Gateset | None,
     entangler: str | None,
     basis: str | None,
+    directed: bool,
 ) -> Target:
     found = [choice or _first(gateset, table, name) for choice, table in _choices(entangler, basis)]
     index = {q: i for i, q in enumerate(qubits)}
-    target = shapes.from_pairs(
-        qubits, [(index[a], index[b]) for a, b in edges], name=name, entangler=found[0], basis=found[1]
-    )
+    pairs = [(index[a], index[b]) for a, b in edges]
+    options: dict[str, Any] = {"entangler": found[0], "basis": found[1], "directed": directed}
+    target = shapes.from_pairs(qubits, pairs, name=name, **options)
     only_xz = found[1] == "phased_xz" and gateset is not None and not _accepts(gateset, cirq.X**_ODD)
     return replace(target, arrange=as_phased_xz) if only_xz else target
 

@@ -22,16 +22,16 @@ from qattn_compiler.targets.machine import EQUATORIAL, as_phased_x, families
 
 def native_passes(
     entangler: str,
-    basis: str,
+    last: tuple[Pass[Circuit], ...],
     before: tuple[Pass[Circuit], ...] = (),
     atol: float = 0.0,
     limited: bool = False,
 ) -> Pipeline[Circuit]:
-    """Two-qubit blocks over the entangler with as few as can be, single-qubit runs in the basis.
+    """Two-qubit blocks over the entangler with as few as can be, then what makes the rest native.
 
     Args:
         entangler: a name of `synth.entanglers.ENTANGLERS`.
-        basis: a name of `passes.circuit.native_single_qubit.BASES`.
+        last: passes that end it, with the one for single-qubit gates.
         before: passes to run first.
         atol: rotations up to this angle (radians) are dropped.
         limited: the entangler has angles from 0 to pi / 2 only; what is symbolic then goes over CZ, which is
@@ -39,11 +39,10 @@ def native_passes(
     """
     tidy = Pipeline((DropNegligible(atol), MergeRotations(), CancelInverses()), repeat=True, label="physical")
     if entangler == "cz":
-        return Pipeline((*before, DecomposeTwoQubit(), tidy, NativeSingleQubit(basis)), label="physical")
+        return Pipeline((*before, DecomposeTwoQubit(), tidy, *last), label="physical")
     symbolic = DecomposeTwoQubit(entangler="cz" if limited else entangler, symbolic_only=True)
-    last = (DecomposeTwoQubit(entangler=entangler), *((LimitAngles(),) if limited else ()))
-    blocks = (ResynthesiseTwoQubit(entangler), *last, NativeSingleQubit(basis))
-    return Pipeline((*before, symbolic, tidy, *blocks), label="physical")
+    blocks = (ResynthesiseTwoQubit(entangler), DecomposeTwoQubit(entangler=entangler))
+    return Pipeline((*before, symbolic, tidy, *blocks, *last), label="physical")
 
 
 @cirq.value_equality
@@ -75,8 +74,7 @@ class NativeGateset(cirq.CompilationTargetGateset):
         rows = from_cirq(cirq.Circuit(op.untagged), qubits=op.qubits)
         if (rows.extra >= 0).any():
             return NotImplemented
-        steps = native_passes(self.entangler, self.basis, limited=self.limited)
-        return list(self._written(steps.run(rows)).all_operations())
+        return list(self._written(self._passes().run(rows)).all_operations())
 
     @property
     def preprocess_transformers(self) -> list[Any]:
@@ -98,11 +96,14 @@ class NativeGateset(cirq.CompilationTargetGateset):
             ignored = context.tags_to_ignore if context is not None else ()
             rows = from_cirq(circuit, tags_to_ignore=ignored)
             before = (CancelInverses(), AbsorbSwaps(), ResynthesiseTwoQubit(self.entangler))
-            return self._written(
-                native_passes(self.entangler, self.basis, before, limited=self.limited).run(rows)
-            )
+            return self._written(self._passes(before).run(rows))
 
         return cirq.transformer(run)
+
+    def _passes(self, before: tuple[Pass[Circuit], ...] = ()) -> Pipeline[Circuit]:
+        single = NativeSingleQubit(self.basis)
+        last = (LimitAngles(), single) if self.limited else (single,)
+        return native_passes(self.entangler, last, before, limited=self.limited)
 
     def _written(self, rows: Circuit) -> cirq.Circuit:
         out = to_cirq(rows, global_phase=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import pi
 from typing import Any
 
@@ -66,6 +66,7 @@ class MachineDevice(cirq.Device):
         basis: the single-qubit basis, a name of `passes.circuit.native_single_qubit.BASES`.
         resets: whether a qubit can be reset.
         controls: whether operations can depend on earlier measurements.
+        one_way: (from, to) of couplings that two-qubit gates cannot go the other way.
         highest: entangler -> its largest angle in radians, where not all are there; the least is then 0.
     """
 
@@ -78,12 +79,14 @@ class MachineDevice(cirq.Device):
         resets: bool = True,
         controls: bool = True,
         highest: Mapping[str, float] | None = None,
+        one_way: Iterable[Sequence[cirq.Qid]] = (),
     ) -> None:
         import networkx as nx
 
         self.qubits, self.couplings = tuple(qubits), tuple((a, b) for a, b in couplings)
         self.entanglers, self.basis = tuple(entanglers), basis
         self.resets, self.controls, self.highest = resets, controls, dict(highest or {})
+        self.one_way = tuple(sorted((a, b) for a, b in one_way))
         graph = nx.Graph()
         graph.add_nodes_from(self.qubits)
         graph.add_edges_from(self.couplings)
@@ -96,7 +99,8 @@ class MachineDevice(cirq.Device):
         """The Cirq device of plain data whose labels are Cirq qubits."""
         labels: tuple[Any, ...] = device.qubits
         pairs = [(labels[a], labels[b]) for a, b in device.edges.tolist()]
-        return MachineDevice(labels, pairs, entanglers, basis, **more)
+        one_way = [(labels[a], labels[b]) for a, b in device.one_way]
+        return MachineDevice(labels, pairs, entanglers, basis, one_way=one_way, **more)
 
     @property
     def metadata(self) -> cirq.DeviceMetadata:
@@ -121,6 +125,8 @@ class MachineDevice(cirq.Device):
             self._check_angle(bare)
         if not self._metadata.nx_graph.has_edge(*bare.qubits):
             raise ValueError(f"{bare.qubits[0]!r} and {bare.qubits[1]!r} are not coupled")
+        if bare.qubits[::-1] in self.one_way and not isinstance(bare.gate, cirq.InterchangeableQubitsGate):
+            raise ValueError(f"{bare} stands against a coupling that goes one way only")
 
     def _check_angle(self, operation: cirq.Operation) -> None:
         exponent = getattr(operation.gate, "exponent", 0.0)
@@ -132,22 +138,19 @@ class MachineDevice(cirq.Device):
         return sorted(str(getattr(family.gate, "__name__", family.gate)) for family in self.gateset.gates)
 
     def _value_equality_values_(self) -> Any:
-        return (
-            self.qubits,
-            self.couplings,
-            self.entanglers,
-            self.basis,
-            self.resets,
-            self.controls,
-            tuple(sorted(self.highest.items())),
-        )
+        *values, highest, one_way = self._arguments()
+        return (*values, tuple(sorted(highest.items())), one_way)
+
+    def _arguments(self) -> tuple[Any, ...]:
+        values = (self.qubits, self.couplings, self.entanglers, self.basis, self.resets, self.controls)
+        return (*values, self.highest, self.one_way)
 
     def __repr__(self) -> str:
-        values = ", ".join(repr(value) for value in (*self._value_equality_values_()[:-1], self.highest))
+        values = ", ".join(map(repr, self._arguments()))
         return f"qattn_compiler.targets.machine.MachineDevice({values})"
 
     def _json_dict_(self) -> dict[str, Any]:
-        names = ("qubits", "couplings", "entanglers", "basis", "resets", "controls", "highest")
+        names = ("qubits", "couplings", "entanglers", "basis", "resets", "controls", "highest", "one_way")
         return cirq.obj_to_dict_helper(self, names)
 
     @classmethod
@@ -164,10 +167,11 @@ class MachineDevice(cirq.Device):
         resets: bool,
         controls: bool,
         highest: Mapping[str, float],
+        one_way: Sequence[Sequence[cirq.Qid]],
         **_: Any,
     ) -> MachineDevice:
         pairs = [(a, b) for a, b in couplings]
-        return cls(qubits, pairs, entanglers, basis, resets, controls, highest)
+        return cls(qubits, pairs, entanglers, basis, resets, controls, highest, one_way)
 
 
 def as_phased_x(circuit: cirq.Circuit) -> cirq.Circuit:

@@ -14,6 +14,7 @@ import numpy as np
 
 from qattn_compiler.device import Device
 from qattn_compiler.errors import TargetError
+from qattn_compiler.interop.cirq_graph import is_directed, nodes_and_pairs, one_way, qubit_of
 from qattn_compiler.passes.circuit.native_single_qubit import BASES
 from qattn_compiler.synth.entanglers import ENTANGLERS
 from qattn_compiler.targets.machine import MachineDevice
@@ -150,6 +151,7 @@ def from_pairs(
     pairs: Iterable[Sequence[int]],
     *,
     name: str,
+    directed: bool = False,
     entangler: str = "cz",
     basis: str = "phased_xz",
     resets: bool = True,
@@ -163,6 +165,7 @@ def from_pairs(
         qubits: in the order of the machine.
         pairs: of indices, in any order; a pair may be given both ways round.
         name: what it is called.
+        directed: whether two-qubit gates go the way that a pair says, and no other.
         entangler: a name of `synth.entanglers.ENTANGLERS`.
         basis: a name of `passes.circuit.native_single_qubit.BASES`.
         resets, controls: whether the machine resets qubits, and has operations that depend on measurements.
@@ -175,7 +178,9 @@ def from_pairs(
     check_gates(name, entangler, basis)
     if len(set(qubits)) != len(qubits):
         raise TargetError(f"{name}: a qubit is there twice")
-    edges = np.array(sorted({(min(p), max(p)) for p in map(tuple, pairs)}), dtype=np.int32).reshape(-1, 2)
+    given = [(int(a), int(b)) for a, b in pairs]
+    edges = np.array(sorted({(min(p), max(p)) for p in given}), dtype=np.int32).reshape(-1, 2)
+    known |= {"one_way": one_way(given)} if directed else {}
     native, fixed = native_gates(entangler, basis)
     most = {} if highest is None else {ENTANGLERS[entangler].gate: highest}
     if highest is not None and (entangler != "rzz" or abs(highest - pi / 2) > 1e-6):
@@ -229,42 +234,6 @@ def from_graph(
     qubits = sorted(label.values())
     index = {q: i for i, q in enumerate(qubits)}
     numbers = [(index[label[a]], index[label[b]]) for a, b in pairs]
-    return from_pairs(qubits, numbers, name=name, entangler=entangler, basis=basis, **known)
-
-
-def nodes_and_pairs(graph: Any, name: str) -> tuple[list[Any], list[tuple[Any, Any]]]:
-    """Nodes and edges of whatever stands for a coupling graph.
-
-    Raises:
-        TargetError: it is no graph, has no nodes, or a node is coupled to itself.
-    """
-    if hasattr(graph, "nodes") and hasattr(graph, "edges"):
-        nodes, pairs = list(graph.nodes), [(a, b) for a, b, *_ in graph.edges]
-    elif isinstance(graph, dict):
-        nodes, pairs = list(graph), [(a, b) for a, near in graph.items() for b in near]
-    else:
-        try:
-            pairs = [(a, b) for a, b in graph]
-        except (TypeError, ValueError) as error:
-            raise TargetError(f"{name}: {graph!r} is no graph and no list of pairs of qubits") from error
-        nodes = []
-    nodes = list(dict.fromkeys([*nodes, *(q for pair in pairs for q in pair)]))
-    if not nodes:
-        raise TargetError(f"{name}: the graph has no qubits")
-    for a, b in pairs:
-        if a == b:
-            raise TargetError(f"{name}: {a!r} is coupled to itself")
-    return nodes, pairs
-
-
-def qubit_of(node: Any, name: str) -> cirq.Qid:
-    """The Cirq qubit that a node stands for."""
-    if isinstance(node, cirq.Qid):
-        return node
-    if isinstance(node, (int, np.integer)) and not isinstance(node, bool):
-        return cirq.LineQubit(int(node))
-    if isinstance(node, str):
-        return cirq.NamedQubit(node)
-    if isinstance(node, tuple) and len(node) == 2 and all(isinstance(part, int) for part in node):
-        return cirq.GridQubit(*node)
-    raise TargetError(f"{name}: {node!r} is no qubit; a cirq.Qid, int, (row, column) or str was expected")
+    directed = is_directed(graph)
+    options: dict[str, Any] = {"entangler": entangler, "basis": basis, "directed": directed}
+    return from_pairs(qubits, numbers, name=name, **options, **known)

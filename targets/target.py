@@ -15,6 +15,7 @@ from qattn_compiler.circuit.table import Circuit
 from qattn_compiler.device import Device
 from qattn_compiler.errors import OptionError, TargetError
 from qattn_compiler.interop.cirq_io import to_cirq
+from qattn_compiler.interop.cirq_route import turned
 from qattn_compiler.passes.circuit.absorb_swaps import AbsorbSwaps
 from qattn_compiler.passes.circuit.cancel_inverses import CancelInverses
 from qattn_compiler.passes.circuit.decompose import DecomposeTwoQubit
@@ -24,6 +25,7 @@ from qattn_compiler.passes.circuit.limit_angles import LimitAngles
 from qattn_compiler.passes.circuit.merge_rotations import MergeRotations
 from qattn_compiler.passes.circuit.native_single_qubit import NativeSingleQubit, pulses_alone
 from qattn_compiler.passes.circuit.optimize import Optimize
+from qattn_compiler.passes.circuit.orient import Orient
 from qattn_compiler.passes.circuit.resynthesise_two_qubit import ResynthesiseTwoQubit
 from qattn_compiler.passes.circuit.route import Route
 from qattn_compiler.pipeline import Pass, Pipeline
@@ -143,16 +145,18 @@ class Target:
             return Pipeline(steps, label="physical")
         first = (CancelInverses(), AbsorbSwaps()) if level >= 2 else ()
         if self.entangler != "cz":
-            return native_passes(self.entangler, self.basis, first, atol, self.limited)
+            return native_passes(self.entangler, self._last, first, atol, self.limited)
         if level >= 2:
             first = (*first, ResynthesiseTwoQubit())
         tidy: tuple[Pass[Circuit], ...] = (DropNegligible(atol), MergeRotations(), CancelInverses())
         simplify = Pipeline(tidy, repeat=True, label="physical")
-        return Pipeline((*first, DecomposeTwoQubit(), simplify, self.single_qubit), label="physical")
+        return Pipeline((*first, DecomposeTwoQubit(), simplify, *self._last), label="physical")
 
     @property
     def _last(self) -> tuple[Pass[Circuit], ...]:
-        return (LimitAngles(), self.single_qubit) if self.limited else (self.single_qubit,)
+        steps: tuple[Pass[Circuit], ...] = (LimitAngles(),) if self.limited else ()
+        steps += (Orient(self.device),) if self.device.one_way else ()
+        return (*steps, self.single_qubit)
 
     @property
     def single_qubit(self) -> Pass[Circuit]:
@@ -190,7 +194,9 @@ class Target:
 
     def to_cirq(self, circuit: Circuit) -> cirq.Circuit:
         """The Cirq circuit of a native one, as the machine's validator wants it, without global phase."""
-        out = to_cirq(circuit, global_phase=False)
+        labels: Any = self.device.qubits
+        one_way = frozenset((labels[a], labels[b]) for a, b in self.device.one_way)
+        out = turned(to_cirq(circuit, global_phase=False), one_way, self.name)
         if self.basis in EQUATORIAL:
             out = as_phased_x(out)
         return out if self.arrange is None else self.arrange(out)

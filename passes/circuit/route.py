@@ -9,7 +9,7 @@ Unlike those it prices a SWAP by what it adds to the block before it: right afte
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,17 +22,27 @@ from qattn_compiler.errors import PassError, TargetError
 from qattn_compiler.passes.circuit import place as placing
 from qattn_compiler.passes.circuit.place import Layout, Problem
 
+if TYPE_CHECKING:
+    from qattn_compiler.interop.cirq_route import (
+        AbstractCircuit,
+        AbstractInitialMapper,
+        Maps,
+        TransformerContext,
+    )
+
 
 @dataclass(frozen=True)
 class Route:
     """Insert SWAPs (as rows "swap", to be decomposed later).
+
+    It can be called as `cirq.RouteCQC` is, with a graph for the device: `Route(graph)(circuit)`.
 
     Needs gates on at most two qubits. Keeps every row, in an order that the wires allow, with angles,
     symbols, keys and tags. Gives back the very same circuit if it is on the device's qubits and needs no
     SWAP.
 
     Attributes:
-        device: the machine.
+        device: the machine; or a coupling graph (`interop.cirq_graph.device_of`).
         seed: of all random choices.
         trials: starts of the search.
         lookahead: size of the extended set.
@@ -47,6 +57,56 @@ class Route:
     decay: float = 0.001
     objective: str = "count"
     name: ClassVar[str] = "route"
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.device, Device):
+            from qattn_compiler.interop.cirq_graph import device_of
+
+            object.__setattr__(self, "device", device_of(self.device))
+
+    def __call__(self, circuit: AbstractCircuit, **options: Any) -> AbstractCircuit:
+        """Route a Cirq circuit; see `route_circuit`."""
+        return self.route_circuit(circuit, **options)[0]
+
+    def route_circuit(
+        self,
+        circuit: AbstractCircuit,
+        *,
+        lookahead_radius: int | None = None,
+        tag_inserted_swaps: bool = False,
+        initial_mapper: AbstractInitialMapper | None = None,
+        context: TransformerContext | None = None,
+    ) -> Maps:
+        """Route a Cirq circuit, with the arguments and results of `cirq.RouteCQC.route_circuit`.
+
+        Args:
+            circuit: with operations on at most two qubits, but for measurements.
+            lookahead_radius: accepted for Cirq's sake; `lookahead` is what counts here.
+            tag_inserted_swaps: put `cirq.RoutingSwapTag` on SWAPs that were inserted.
+            initial_mapper: chooses the initial mapping; the router does if None.
+            context: `deep` unrolls nested circuits first.
+
+        Returns:
+            the routed circuit; qubit -> where it starts; where a qubit of the machine starts -> where its
+            content ends, for all that are used.
+
+        Raises:
+            ValueError: an operation acts on three or more qubits.
+            PassError: the mapper leaves out a qubit, or a gate stands against an edge that goes one way.
+            TargetError: the circuit does not fit.
+        """
+        from qattn_compiler.interop import cirq_route
+        from qattn_compiler.passes.circuit.orient import Orient
+
+        return cirq_route.route_circuit(
+            self.route,
+            Orient(self.device).run,
+            self.device,
+            circuit,
+            tag_inserted_swaps=tag_inserted_swaps,
+            initial_mapper=initial_mapper,
+            context=context,
+        )
 
     def run(self, circuit: Circuit, /) -> Circuit:
         """The routed circuit alone; see `route`."""
