@@ -215,9 +215,7 @@ def transpile_command(
     level: Level = 2,
     seed: Seed = 0,
     atol: Annotated[float, typer.Option(help="Rotations up to this angle (radians) are dropped.")] = 1e-8,
-    cost: Annotated[
-        str, typer.Option(help="What level 3 saves: two-qubit, depth or fidelity.")
-    ] = "two-qubit",
+    objective: Annotated[str, typer.Option(help="What to save: count, depth or fidelity.")] = "count",
     verify: Annotated[bool, typer.Option(help="Prove the result where it is small enough.")] = True,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -240,7 +238,7 @@ def transpile_command(
                 optimization_level=level,
                 seed=seed,
                 atol=atol,
-                cost=cost,
+                objective=objective,
                 verify=verify,
                 progress=show,
             )

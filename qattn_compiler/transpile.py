@@ -17,9 +17,10 @@ from qattn_compiler.circuit.layout import Routed
 from qattn_compiler.circuit.table import Circuit
 from qattn_compiler.errors import OptionError, VerificationError
 from qattn_compiler.interop.cirq_read import read
-from qattn_compiler.passes.circuit.cost import Cost, cost_function
+from qattn_compiler.passes.circuit.cost import cost_function
 from qattn_compiler.passes.circuit.drop_negligible import DropNegligible
 from qattn_compiler.passes.circuit.optimize import Optimized
+from qattn_compiler.passes.circuit.route import Route
 from qattn_compiler.pipeline import Pass
 from qattn_compiler.progress import Progress, silent
 from qattn_compiler.report.chip import draw_chip
@@ -72,7 +73,7 @@ def transpile(
     optimization_level: int = 2,
     seed: int = 0,
     atol: float = 1e-8,
-    cost: str = "two-qubit",
+    objective: str = "count",
     fidelity: float = 1.0,
     verify: bool = True,
     progress: Progress = silent,
@@ -85,8 +86,8 @@ def transpile(
         optimization_level: 0 only makes it run, 1 is light, 2 the default, 3 everything.
         seed: of placement and routing.
         atol: rotations up to this angle (radians) may be dropped; their sum is reported.
-        cost: by which level 3 chooses among circuits: "two-qubit" (entanglers, then their depth), "depth" or
-            "fidelity" (as estimated from the machine's calibration).
+        objective: what placement, routing and the choice among circuits save: "count" (entanglers, then their
+            depth), "depth" or "fidelity" (as estimated from the machine's calibration).
         fidelity: a two-qubit block may be replaced by a cheaper one whose average gate fidelity is at least
             this; 1, the default, is exact. What was given away in all is reported.
         verify: prove the result where it is small enough; the report says how.
@@ -104,8 +105,8 @@ def transpile(
     begin = perf_counter()
     source = read(circuit)
     track = Track(atol, fidelity, progress)
-    price = cost_function(cost, machine.device)
-    routed, logical, place = _routed(source, machine, optimization_level, seed, track, price)
+    search = Search(machine, optimization_level, seed, objective, track)
+    routed, logical, place = search.routed(source)
     native = machine.physical_passes(optimization_level, atol).run(routed.circuit, track.hook("physical"))
     out = machine.to_cirq(native)
     machine.validate(out)
@@ -118,51 +119,66 @@ def transpile(
     return Transpiled(out, *places, report, verification)
 
 
-def _routed(
-    source: Circuit,
-    machine: Target,
-    level: int,
-    seed: int,
-    track: Track,
-    price: Callable[[Circuit], Cost],
-) -> tuple[Routed, Circuit, NDArray[np.int32]]:
-    """The cheapest of the optimizer's circuits on the machine's qubits.
+@dataclass(frozen=True)
+class Search:
+    """The way from the optimizer's circuits to the cheapest routed one.
 
-    Returns:
-        the routed circuit, the optimizer's, and on which of its qubits each qubit's content ends.
+    Attributes:
+        machine: the target.
+        level: optimization level.
+        seed: of all random choices.
+        objective: what is saved, a name of `cost.cost_function`.
+        track: is told what was done.
+
+    Raises:
+        OptionError: there is no such objective.
     """
-    track.progress("optimize", 0, 1)
-    started = perf_counter()
-    found = machine.optimizer(level, seed, track.atol, track.fidelity).candidates(source)
-    optimized = perf_counter() - started
-    track.progress("optimize", 1, 1)
-    chosen = found[_cheapest_routed(found, machine, level, seed, track, price) if len(found) > 1 else 0]
-    track.steps.append(Step("optimize", "logical", optimized, metrics(chosen.circuit)))
-    routed = machine.route(level, seed).route(chosen.circuit)
-    track.progress("route", len(found), len(found))
-    track.dropped += chosen.dropped
-    track.infidelity = chosen.infidelity
-    seconds = perf_counter() - started - optimized
-    track.steps.append(Step("route", "route", seconds, metrics(routed.circuit)))
-    return routed, chosen.circuit, chosen.place
 
+    machine: Target
+    level: int
+    seed: int
+    objective: str
+    track: Track
 
-def _cheapest_routed(
-    found: list[Optimized],
-    machine: Target,
-    level: int,
-    seed: int,
-    track: Track,
-    price: Callable[[Circuit], Cost],
-) -> int:
-    """Which circuit costs least after a short search for a route."""
-    finish = machine.physical_passes(level, track.atol)
-    quick = machine.route(level, seed, quick=True)
-    costs = []
-    for number, one in enumerate(found):
-        track.progress("route", number, len(found))
-        costs.append(price(finish.run(quick.route(one.circuit).circuit)))
-    return costs.index(min(costs))
+    def __post_init__(self) -> None:
+        cost_function(self.objective, self.machine.device)
+
+    def routed(self, source: Circuit) -> tuple[Routed, Circuit, NDArray[np.int32]]:
+        """The cheapest of the optimizer's circuits on the machine's qubits.
+
+        Returns:
+            the routed circuit, the optimizer's, and on which of its qubits each qubit's content ends.
+        """
+        track = self.track
+        track.progress("optimize", 0, 1)
+        started = perf_counter()
+        optimizer = self.machine.optimizer(self.level, self.seed, track.atol, track.fidelity)
+        found = optimizer.candidates(source)
+        optimized = perf_counter() - started
+        track.progress("optimize", 1, 1)
+        chosen = found[self._cheapest(found) if len(found) > 1 else 0]
+        track.steps.append(Step("optimize", "logical", optimized, metrics(chosen.circuit)))
+        routed = self._route().route(chosen.circuit)
+        track.progress("route", len(found), len(found))
+        track.dropped += chosen.dropped
+        track.infidelity = chosen.infidelity
+        seconds = perf_counter() - started - optimized
+        track.steps.append(Step("route", "route", seconds, metrics(routed.circuit)))
+        return routed, chosen.circuit, chosen.place
+
+    def _route(self, quick: bool = False) -> Route:
+        return self.machine.route(self.level, self.seed, quick, self.objective)
+
+    def _cheapest(self, found: list[Optimized]) -> int:
+        """Which circuit costs least after a short search for a route."""
+        price = cost_function(self.objective, self.machine.device)
+        finish = self.machine.physical_passes(self.level, self.track.atol)
+        quick = self._route(quick=True)
+        costs = []
+        for number, one in enumerate(found):
+            self.track.progress("route", number, len(found))
+            costs.append(price(finish.run(quick.route(one.circuit).circuit)))
+        return costs.index(min(costs))
 
 
 class Track:

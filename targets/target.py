@@ -124,10 +124,11 @@ class Target:
         check_level(level)
         return Optimize(level, atol, seed=seed, fidelity=fidelity)
 
-    def route(self, level: int, seed: int, quick: bool = False) -> Route:
+    def route(self, level: int, seed: int, quick: bool = False, objective: str = "count") -> Route:
         """The placement and routing pass (`quick`: a short search, to compare circuits)."""
         check_level(level)
-        return Route(self.device, seed=seed, trials=_TRIALS[1] if quick else _TRIALS[level])
+        trials = _TRIALS[1] if quick else _TRIALS[level]
+        return Route(self.device, seed=seed, trials=trials, objective=objective)
 
     def physical_passes(self, level: int, atol: float = 0.0) -> Pipeline[Circuit]:
         """What runs on physical qubits: native gates only at the end, symbolic ones included.

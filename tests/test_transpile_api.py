@@ -89,18 +89,29 @@ def test_refusals():
         qattn.transpile(cirq.Circuit(), target="ibm.eaglet")
 
 
-@pytest.mark.parametrize("cost", ["two-qubit", "depth", "fidelity"])
-def test_costs_choose_among_circuits(cost):
+@pytest.mark.parametrize("objective", ["count", "depth", "fidelity"])
+def test_objectives_choose_among_circuits(objective):
     toffolis = [cirq.CCX(*Q[:3]), cirq.CX(Q[2], Q[3]), cirq.CCX(Q[1], Q[2], Q[3]), cirq.CCX(*Q[:3])]
-    t = qattn.transpile(cirq.Circuit(toffolis), optimization_level=3, cost=cost, seed=1)
-    assert t.verification.passed
-    others = [qattn.transpile(cirq.Circuit(toffolis), optimization_level=level) for level in (1, 2)]
-    assert t.summary()["gates_2q"] < min(other.summary()["gates_2q"] for other in others)
+    found = {
+        name: qattn.transpile(cirq.Circuit(toffolis), optimization_level=3, objective=name, seed=1)
+        for name in {"count", "depth", objective}
+    }
+    light = qattn.transpile(cirq.Circuit(toffolis), optimization_level=1, objective=objective, seed=1)
+    best = found[objective]
+    assert best.verification.passed
+    for other in (*found.values(), light):
+        if objective == "fidelity":
+            fidelity = best.report.data["execution"]["fidelity"]
+            assert fidelity >= other.report.data["execution"]["fidelity"] - 0.01
+        else:
+            key = {"count": "gates_2q", "depth": "depth_2q"}[objective]
+            assert best.summary()[key] <= other.summary()[key]
+    assert best.summary()["gates_2q"] < light.summary()["gates_2q"]
 
 
-def test_unknown_cost_is_refused():
-    with pytest.raises(OptionError, match="no cost 'beauty'"):
-        qattn.transpile(cirq.Circuit(cirq.H(Q[0])), cost="beauty")
+def test_unknown_objective_is_refused():
+    with pytest.raises(OptionError, match="no objective 'beauty'"):
+        qattn.transpile(cirq.Circuit(cirq.H(Q[0])), objective="beauty")
 
 
 def test_a_fidelity_budget_saves_entanglers_and_is_reported():

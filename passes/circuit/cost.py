@@ -65,9 +65,9 @@ def cost_function(name: str, device: Device) -> Callable[[Circuit], Cost]:
     if name == "fidelity":
         return infidelity(device)
     if name not in COSTS:
-        raise OptionError(f"there is no cost {name!r}", hint=f"there are {', '.join((*COSTS, 'fidelity'))}")
+        raise OptionError(f"there is no objective {name!r}", hint=f"there are {', '.join((*COSTS, 'fidelity'))}")
     return COSTS[name]
 
 
-COSTS: Final[dict[str, Callable[[Circuit], Cost]]] = {"two-qubit": two_qubit, "depth": depth}
+COSTS: Final[dict[str, Callable[[Circuit], Cost]]] = {"count": two_qubit, "depth": depth}
 """Cost functions by the name that options use."""

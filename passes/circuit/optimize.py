@@ -116,7 +116,7 @@ class Optimize(CirqTransformer):
 
     level: int = 3
     atol: float = 0.0
-    cost: str = "two-qubit"
+    cost: str = "count"
     seed: int = 0
     fidelity: float = 1.0
     name: ClassVar[str] = "optimize"
