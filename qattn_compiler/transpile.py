@@ -17,7 +17,7 @@ from qattn_compiler.circuit.layout import Routed
 from qattn_compiler.circuit.table import Circuit
 from qattn_compiler.errors import OptionError, VerificationError
 from qattn_compiler.interop.cirq_read import read
-from qattn_compiler.passes.circuit.cost import cost_function
+from qattn_compiler.passes.circuit.cost import Cost, cost_function
 from qattn_compiler.passes.circuit.drop_negligible import DropNegligible
 from qattn_compiler.passes.circuit.optimize import Optimized
 from qattn_compiler.passes.circuit.route import Route
@@ -158,7 +158,7 @@ class Search:
         track.progress("optimize", 1, 1)
         chosen = found[self._cheapest(found) if len(found) > 1 else 0]
         track.steps.append(Step("optimize", "logical", optimized, metrics(chosen.circuit)))
-        routed = self._route().route(chosen.circuit)
+        routed = self._best_route(chosen.circuit)
         track.progress("route", len(found), len(found))
         track.dropped += chosen.dropped
         track.infidelity = chosen.infidelity
@@ -166,18 +166,28 @@ class Search:
         track.steps.append(Step("route", "route", seconds, metrics(routed.circuit)))
         return routed, chosen.circuit, chosen.place
 
-    def _route(self, quick: bool = False) -> Route:
-        return self.machine.route(self.level, self.seed, quick, self.objective)
+    def _best_route(self, circuit: Circuit) -> Routed:
+        """The route that costs least once it is native: the router does not see what becomes of its gates, so
+        that the fewest gates may be best for any objective."""
+        names = dict.fromkeys((self.objective, "count"))
+        routes = [self._route(name).route(circuit) for name in names]
+        return routes[0] if len(routes) == 1 else min(routes, key=lambda routed: self._price(routed.circuit))
+
+    def _route(self, objective: str, quick: bool = False) -> Route:
+        return self.machine.route(self.level, self.seed, quick, objective)
+
+    def _price(self, circuit: Circuit) -> Cost:
+        """What a routed circuit costs once it is native."""
+        finish = self.machine.physical_passes(self.level, self.track.atol)
+        return cost_function(self.objective, self.machine.device)(finish.run(circuit))
 
     def _cheapest(self, found: list[Optimized]) -> int:
         """Which circuit costs least after a short search for a route."""
-        price = cost_function(self.objective, self.machine.device)
-        finish = self.machine.physical_passes(self.level, self.track.atol)
-        quick = self._route(quick=True)
+        quick = self._route("count", quick=True)
         costs = []
         for number, one in enumerate(found):
             self.track.progress("route", number, len(found))
-            costs.append(price(finish.run(quick.route(one.circuit).circuit)))
+            costs.append(self._price(quick.route(one.circuit).circuit))
         return costs.index(min(costs))
 
 
