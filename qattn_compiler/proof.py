@@ -138,6 +138,8 @@ def _one_a_run(circuit: Circuit) -> Circuit:
 def _check_template(unit: Unit, compiled: Compiled) -> float:
     """A structure with free symbols, at random angles: the logical circuit against the native one."""
     compiled.target.validate(unit.cirq_template())
+    if unit.plan is not None:
+        return _check_plan(unit)
     values = np.random.default_rng(0).uniform(-1, 1, (3, len(unit.logical.params)))
     column = {p.name: i for i, p in enumerate(unit.logical.params)}
     native = unit.target.fuse_batch(unit.template, values[:, [column[p.name] for p in unit.template.params]])
@@ -152,3 +154,12 @@ def _check_template(unit: Unit, compiled: Compiled) -> float:
     wanted = joint_states(simulate(unit.logical, angles), range(unit.logical.num_qubits))
     found = joint_states(simulate(native.circuit, native.angles), order)
     return float(state_distances(found, wanted).max())
+
+
+def _check_plan(unit: Unit) -> float:
+    """A structure that prepares any real state: random states against the native circuit."""
+    wanted = np.random.default_rng(0).normal(size=(3, 2**unit.batch.program.num_qubits))
+    wanted /= np.linalg.norm(wanted, axis=1, keepdims=True)
+    native = unit.target.fuse_batch(unit.template, unit.planned_values(wanted))
+    found = joint_states(simulate(native.circuit, native.angles), unit.routed.final.tolist())
+    return float(state_distances(found, wanted.astype(complex)).max())

@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qattn_compiler.circuit.layout import Routed
-from qattn_compiler.circuit.table import Circuit
+from qattn_compiler.circuit.table import Builder, Circuit
 from qattn_compiler.lower.batch import Batch
 from qattn_compiler.passes.circuit.fuse_single_qubit import FusedBatch
 from qattn_compiler.pipeline import Pass
 from qattn_compiler.report.chip import draw_chip
 from qattn_compiler.report.metrics import Execution, Metrics, execution, metrics
+from qattn_compiler.synth.chip_state import MAX_QUBITS, ChipState, plan_state
 from qattn_compiler.targets.target import Target
 from qattn_compiler.verify.simulate import Group, expectation_z, simulate
 
@@ -56,6 +57,7 @@ class Unit:
         routed: the layouts.
         steps: what each pass left.
         fused: native angles of every circuit; None while tensors are free.
+        plan: how the program's state is prepared on the machine's couplings; None if its gates were routed.
     """
 
     target: Target
@@ -65,6 +67,7 @@ class Unit:
     routed: Routed
     steps: tuple[Step, ...]
     fused: FusedBatch | None
+    plan: ChipState | None = None
     cache: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -84,8 +87,22 @@ class Unit:
 
     def with_numbers(self, batch: Batch) -> Unit:
         """The same structure with other numbers: nothing is compiled again."""
-        fused = _fuse(self.target, batch, self.logical, self.template)
-        return replace(self, batch=batch, fused=fused, cache={})
+        unit = replace(self, batch=batch, cache={})
+        return replace(unit, fused=unit.target.fuse_batch(unit.template, unit.parameter_values()))
+
+    def parameter_values(self) -> Floats:
+        """Values of the template's parameters, shape (circuits, parameters)."""
+        if self.plan is not None:
+            return self.planned_values(self.batch.program.states(self.batch.numbers).real)
+        values = self.batch.program.parameter_values(self.logical, self.batch.numbers)
+        column = {p.name: i for i, p in enumerate(self.logical.params)}
+        return values[:, [column[p.name] for p in self.template.params]]
+
+    def planned_values(self, states: Floats) -> Floats:
+        """The same for any real states of the program's qubits, shape (circuits, 2^qubits), by the plan."""
+        assert self.plan is not None
+        turns = self.plan.angles(states) / np.pi
+        return turns[:, [int(p.name.removeprefix(_TURN)) for p in self.template.params]]
 
     def metrics(self) -> Metrics:
         """Costs of the structure (a circuit may have fewer single-qubit gates, where its angles vanish)."""
@@ -161,16 +178,40 @@ def compile_unit(
     routed = target.route(level, seed).route(circuit)
     steps.append(Step("route", "route", perf_counter() - begin, metrics(routed.circuit)))
     template = target.physical_passes(level).run(routed.circuit, hook("physical"))
-    fused = _fuse(target, batch, logical, template) if bound else None
-    unit = Unit(target, batch, logical, template, routed, (), fused)
-    if fused is not None:
+    unit = Unit(target, batch, logical, template, routed, (), None)
+    if level >= 2:
+        unit = _planned(unit, level, seed, steps)
+    if bound:
+        unit = unit.with_numbers(batch)
         steps.append(Step("bind", "bind", 0.0, unit.metrics()))
     return replace(unit, steps=tuple(steps))
 
 
-def _fuse(target: Target, batch: Batch, logical: Circuit, template: Circuit) -> FusedBatch:
-    values = batch.program.parameter_values(logical, batch.numbers)
-    if template.params != logical.params:
-        column = {p.name: i for i, p in enumerate(logical.params)}
-        values = values[:, [column[p.name] for p in template.params]]
-    return target.fuse_batch(template, values)
+_TURN = "turn_"
+"""Prefix of a plan's parameters."""
+MAX_AMPLITUDES = 1 << 24
+"""Circuits times amplitudes up to which states are prepared by a plan."""
+
+
+def _planned(unit: Unit, level: int, seed: int, steps: list[Step]) -> Unit:
+    """The unit with its state prepared on the machine's couplings, if that takes fewer two-qubit gates."""
+    program, size = unit.batch.program, unit.batch.program.num_qubits
+    fits = program.is_real_state and 2 <= size <= MAX_QUBITS and unit.batch.circuits << size <= MAX_AMPLITUDES
+    if not fits or metrics(unit.template).gates_2q <= program.two_qubit_count:
+        return unit
+    begin = perf_counter()
+    plan = plan_state(unit.target.device, size, seed)
+    if plan is None:
+        return unit
+    builder = Builder(range(size))
+    plan.add(builder, [(0.0, {f"{_TURN}{k}": np.pi}) for k in range(2**size - 1)])
+    program.measure(builder)
+    route, gates = unit.target.route(level, seed), builder.build()
+    routed = route.route(gates)  # where on the chip the same couplings err least
+    if routed.swaps:
+        routed = route.route(gates, plan.places)
+    template = unit.target.physical_passes(level).run(routed.circuit)
+    if metrics(template).gates_2q >= metrics(unit.template).gates_2q:
+        return unit
+    steps.append(Step("synthesise on the chip", "physical", perf_counter() - begin, metrics(template)))
+    return replace(unit, template=template, routed=routed, plan=plan)

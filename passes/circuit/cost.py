@@ -65,7 +65,8 @@ def cost_function(name: str, device: Device) -> Callable[[Circuit], Cost]:
     if name == "fidelity":
         return infidelity(device)
     if name not in COSTS:
-        raise OptionError(f"there is no objective {name!r}", hint=f"there are {', '.join((*COSTS, 'fidelity'))}")
+        known = ", ".join((*COSTS, "fidelity"))
+        raise OptionError(f"there is no objective {name!r}", hint=f"there are {known}")
     return COSTS[name]
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from qattn_compiler.blocks.block import Block, Floats, States
+from qattn_compiler.blocks.block import Block, Floats, Measure, States
 from qattn_compiler.circuit.table import Builder, Circuit
 from qattn_compiler.errors import LoweringError
 
@@ -69,6 +69,21 @@ class Program:
     def two_qubit_count(self) -> int:
         """Two-qubit gates with all-to-all coupling, by the blocks' own formulas."""
         return sum(block.two_qubit_count(self.wires) for block in self.blocks)
+
+    @property
+    def is_real_state(self) -> bool:
+        """Whether the blocks, but for measurements at the end, prepare a state with real amplitudes."""
+        kinds = [type(block) for block in self.blocks]
+        before = kinds[: kinds.index(Measure)] if Measure in kinds else kinds
+        last = all(kind is Measure for kind in kinds[len(before) :])
+        real = (getattr(block, "axis", "y") == "y" for block in self.blocks[: len(before)])
+        return last and bool(before) and all(real)
+
+    def measure(self, builder: Builder) -> None:
+        """Append the measurements alone."""
+        for block in self.blocks:
+            if isinstance(block, Measure):
+                block.build(builder, self.wires)
 
     def to_text(self) -> str:
         """Registers and blocks, a line each."""
