@@ -22,6 +22,7 @@ MODULES: Final[dict[str, tuple[str, ...]]] = {
         "qattn_compiler.circuit.kernels",
         "qattn_compiler.passes.circuit.block_kernels",
         "qattn_compiler.passes.circuit.kernels",
+        "qattn_compiler.synth.chip_state_kernels",
         "qattn_compiler.synth.weyl_kernels",
     ),
     "optimize": (
@@ -113,7 +114,10 @@ def route_example() -> None:
     from qattn_compiler import targets
 
     chain = _written(tuple(("cz", qubit, qubit + 1) for qubit in range(99)))
-    targets.get("google.willow").route(1, 0).route(chain)
+    willow = targets.get("google.willow")
+    willow.route(1, 0).route(chain)
+    pairs = [(a, b) for a in range(5) for b in range(a)]
+    willow.route(1, 0).route(_written(tuple(("cz", a, b) for a, b in pairs)))
 
 
 def pauli_example() -> None:

@@ -17,11 +17,14 @@ from qattn_compiler.circuit.layout import Routed
 from qattn_compiler.circuit.table import Circuit
 from qattn_compiler.errors import OptionError, VerificationError
 from qattn_compiler.interop.cirq_read import read
+from qattn_compiler.passes.circuit.cancel_inverses import CancelInverses
 from qattn_compiler.passes.circuit.cost import Cost, cost_function
 from qattn_compiler.passes.circuit.drop_negligible import DropNegligible
+from qattn_compiler.passes.circuit.join_rotations import JoinRotations
+from qattn_compiler.passes.circuit.merge_rotations import MergeRotations
 from qattn_compiler.passes.circuit.optimize import Optimized
 from qattn_compiler.passes.circuit.route import Route
-from qattn_compiler.pipeline import Pass
+from qattn_compiler.pipeline import Pass, Pipeline
 from qattn_compiler.progress import Progress, silent
 from qattn_compiler.report.chip import draw_chip
 from qattn_compiler.report.metrics import execution, metrics
@@ -153,7 +156,7 @@ class Search:
         track.progress("optimize", 0, 1)
         started = perf_counter()
         optimizer = self.machine.optimizer(self.level, self.seed, track.atol, track.fidelity)
-        found = optimizer.candidates(source)
+        found = [replace(one, circuit=self._joined(one.circuit)) for one in optimizer.candidates(source)]
         optimized = perf_counter() - started
         track.progress("optimize", 1, 1)
         chosen = found[self._cheapest(found) if len(found) > 1 else 0]
@@ -165,6 +168,12 @@ class Search:
         seconds = perf_counter() - started - optimized
         track.steps.append(Step("route", "route", seconds, metrics(routed.circuit)))
         return routed, chosen.circuit, chosen.place
+
+    def _joined(self, circuit: Circuit) -> Circuit:
+        """With CX RZ CX as one gate, so that the router sees what commutes."""
+        if self.level < 2:
+            return circuit
+        return Pipeline((JoinRotations(), MergeRotations(), CancelInverses()), label="join").run(circuit)
 
     def _best_route(self, circuit: Circuit) -> Routed:
         """The route that costs least once it is native: the router does not see what becomes of its gates, so

@@ -21,7 +21,7 @@ from qattn_compiler.passes import registry
 from qattn_compiler.pipeline import Pass, Pipeline
 
 CASES, CHUNK = 1000, 50
-NEED_MORE = {"place", "route", "schedule", "decouple"}
+NEED_MORE = {"orient", "place", "route", "schedule", "decouple"}
 """Passes that need a machine."""
 WEAKER = {"simplify-boundaries"}
 """Passes that keep less than the unitary."""

@@ -23,10 +23,13 @@ DECAY: Final = 3
 ABSORB: Final = 4
 PATIENCE: Final = 5
 FADE: Final = 6
-NUM_KNOBS: Final = 7
+POWER: Final = 7
+NUM_KNOBS: Final = 8
 """Columns of a row of knobs: size and weight of the extended set, whether the front's distance is divided by
 its size, decay for each SWAP of a qubit, reward of a SWAP that joins the last gate of its pair, SWAPs without
-progress, how much less each gate of the extended set weighs than the one before (1: all the same)."""
+progress, how much less each gate of the extended set weighs than the one before (1: all the same), and which
+power of the distance a gate of the front layer counts (1: the distance; less: near gates count more, which
+is better where many gates commute and any of them may be next)."""
 
 SWAPS: Final = 0
 COST: Final = 1
@@ -42,6 +45,9 @@ _SWAPS: Final = 4
 _COST: Final = 5
 _EVENTS: Final = 6
 _STALE: Final = 7
+
+_FRESH: Final = -1
+_CLOSED: Final = -2
 
 _QUEUED: Final = -9
 
@@ -62,15 +68,23 @@ class Dag(NamedTuple):
 
     Attributes:
         first, second: shape (gates,): logical qubits; -1 for a row that needs no coupling (a wide
-            measurement).
+            measurement) and for a joint, which stands for no row.
+        first_era, second_era: shape (gates,): numbers of the blocks of commuting rows that the gate is in, on
+            each of its qubits; all gates of an era may change places there.
         weight: shape (gates,): native two-qubit gates that the row costs by itself, 1..3.
+        touch_start, touch: qubits of gate g, if it needs no coupling, are
+            `touch[touch_start[g]:touch_start[g + 1]]`.
         start, after: successors of gate g are `after[start[g]:start[g + 1]]`.
         waits: shape (gates,): how many entries of `after` name the gate.
     """
 
     first: I32
     second: I32
+    first_era: I32
+    second_era: I32
     weight: I32
+    touch_start: I32
+    touch: I32
     start: I32
     after: I32
     waits: I32
@@ -81,11 +95,13 @@ class Chip(NamedTuple):
 
     Attributes:
         neighbours: shape (n, largest degree), -1 fills up.
+        mirror: shape (n, largest degree): which neighbour of `neighbours[p, k]` p is.
         distance: shape (n, n): hops; n where there is no path.
         error: shape (n, n): minus log fidelity of one native gate on that edge.
     """
 
     neighbours: I32
+    mirror: I32
     distance: I32
     error: F64
 
@@ -96,9 +112,13 @@ class _State(NamedTuple):
     waiting: I32
     queue: I32
     front: I32
-    front_at: I32
-    mate: I32
-    busy: I32
+    spot: I32
+    head: I32
+    next: I32
+    last: I32
+    near: F64
+    stale: NDArray[np.bool_]
+    gain: F64
     ahead: I32
     ahead_head: I32
     ahead_next: I32
@@ -106,6 +126,10 @@ class _State(NamedTuple):
     ahead_weight: F64
     partner: I32
     block: I32
+    era: I32
+    open: I32
+    opener: I32
+    noted: I32
     level: I64
     decay: F64
     tally: I64
@@ -140,6 +164,15 @@ def _seeded(seed: int) -> U64:
 
 
 @numba.njit(cache=True, nogil=True)
+def _steps(n: int, power: float) -> F64:
+    """What each distance 0..n counts, in units of the last step, from two hops to one."""
+    out = np.zeros(n + 1)
+    for hops in range(2, n + 1):
+        out[hops] = np.log2(hops) if power == 0 else (hops**power - 1.0) / (2.0**power - 1.0)
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
 def _new_state(dag: Dag, chip: Chip, place: I32, knobs: F64) -> _State:
     gates, n, logical = len(dag.first), len(chip.neighbours), len(place)
     size = int(knobs[LOOKAHEAD])
@@ -151,10 +184,14 @@ def _new_state(dag: Dag, chip: Chip, place: I32, knobs: F64) -> _State:
         holder,
         dag.waits.copy(),
         np.empty(2 * gates + 1, np.int32),
-        np.empty(n, np.int32),
+        np.empty(gates, np.int32),
+        np.empty(gates, np.int32),
         np.full(logical, -1, np.int32),
-        np.full(logical, -1, np.int32),
-        np.empty(n + 1, np.int32),
+        np.empty(2 * gates, np.int32),
+        np.empty(2 * gates, np.int32),
+        _steps(n, knobs[POWER]),
+        np.ones(logical, np.bool_),
+        np.zeros((logical, chip.neighbours.shape[1])),
         np.empty(size + 1, np.int32),
         np.full(logical, -1, np.int32),
         np.empty(2 * size + 2, np.int32),
@@ -162,6 +199,10 @@ def _new_state(dag: Dag, chip: Chip, place: I32, knobs: F64) -> _State:
         knobs[FADE] ** np.arange(size + 1),
         np.full(n, -1, np.int32),
         np.zeros(n, np.int32),
+        np.full(n, _FRESH, np.int32),
+        np.zeros(chip.neighbours.shape, np.int32),
+        np.zeros(chip.neighbours.shape, np.int32),
+        np.empty(gates, np.int32),
         np.zeros(n, np.int64),
         np.ones(n, np.float64),
         np.zeros(8, np.int64),
@@ -192,16 +233,77 @@ def _joined(s: _State, p: int, q: int) -> Any:
 
 
 @numba.njit(cache=True, nogil=True)
-def _execute(dag: Dag, chip: Chip, s: _State, g: int) -> None:
-    """Account for gate g, and lower what waits for it."""
+def _slot(neighbours: I32, p: int, q: int) -> int:
+    """Which neighbour of p is q."""
+    k = 0
+    while neighbours[p, k] != q:
+        k += 1
+    return k
+
+
+@numba.njit(cache=True, nogil=True)
+def _set_open(chip: Chip, s: _State, p: int, q: int, block: int, opener: int) -> None:
+    """Remember that a bare block on (p, q) can still be joined: by a SWAP if `block` says that it is a gate,
+    by a gate if it says that it is a SWAP."""
+    k = _slot(chip.neighbours, p, q)
+    j = chip.mirror[p, k]
+    s.open[p, k] = block
+    s.open[q, j] = block
+    s.opener[p, k] = opener
+    s.opener[q, j] = opener
+
+
+@numba.njit(cache=True, nogil=True)
+def _close(chip: Chip, s: _State, p: int) -> None:
+    """No block of p can be joined any more, but by what comes right behind."""
+    for k in range(chip.neighbours.shape[1]):
+        if s.open[p, k] != 0:
+            s.open[p, k] = 0
+            s.open[chip.neighbours[p, k], chip.mirror[p, k]] = 0
+
+
+@numba.njit(cache=True, nogil=True)
+def _enter(chip: Chip, s: _State, p: int, era: int) -> None:
+    """The next gate on p belongs to this era: it commutes with the gates before only if they do as well."""
+    if s.era[p] == era:
+        return
+    if s.era[p] != _FRESH:
+        _close(chip, s, p)
+    s.era[p] = era
+
+
+@numba.njit(cache=True, nogil=True)
+def _execute(dag: Dag, chip: Chip, s: _State, g: int, events: I32) -> None:
+    """Account for gate g, record it, and lower what waits for it.
+
+    A gate joins the SWAP before it on the same pair if all between commutes with it: it will stand right
+    behind that SWAP.
+    """
     a, b = dag.first[g], dag.second[g]
+    beside = -1
     if a >= 0:
         p, q = s.place[a], s.place[b]
+        _enter(chip, s, p, dag.first_era[g])
+        _enter(chip, s, q, dag.second_era[g])
         block = _joined(s, p, q)
-        worth = min(3, _WORTH[block] + dag.weight[g])
-        if block == 4 and dag.weight[g] == 1:
-            worth = 2
-        _spend(chip, s, p, q, worth - _WORTH[block], worth)
+        k = _slot(chip.neighbours, p, q)
+        if block == 0 and s.open[p, k] == 4:
+            beside = 2 * s.opener[p, k] + 1
+            _set_open(chip, s, p, q, 0, -1)
+            cost = -1 if dag.weight[g] == 1 else 0
+            s.tally[_COST] += cost
+            s.error[0] += cost * chip.error[p, q]
+        else:
+            worth = min(3, _WORTH[block] + dag.weight[g])
+            if block == 4 and dag.weight[g] == 1:
+                worth = 2
+            _spend(chip, s, p, q, worth - _WORTH[block], worth)
+            _set_open(chip, s, p, q, worth if block == 0 else 0, g)
+    for k in range(dag.touch_start[g], dag.touch_start[g + 1]):
+        _close(chip, s, s.place[dag.touch[k]])
+        s.era[s.place[dag.touch[k]]] = _CLOSED
+    s.noted[g] = s.tally[_EVENTS]
+    _note(s, events, g, beside)
     for k in range(dag.start[g], dag.start[g + 1]):
         s.waiting[dag.after[k]] -= 1
 
@@ -215,16 +317,14 @@ def _drain(dag: Dag, chip: Chip, s: _State, events: I32) -> bool:
         s.tally[_HEAD] += 1
         a, b = dag.first[g], dag.second[g]
         if a >= 0 and chip.distance[s.place[a], s.place[b]] != 1:
+            s.spot[g] = s.tally[_FRONT]
             s.front[s.tally[_FRONT]] = g
             s.tally[_FRONT] += 1
-            s.mate[a] = b
-            s.mate[b] = a
-            s.front_at[a] = g
-            s.front_at[b] = g
+            _hang(s, a, 2 * g)
+            _hang(s, b, 2 * g + 1)
             continue
         progress = True
-        _execute(dag, chip, s, g)
-        _note(s, events, g, -1)
+        _execute(dag, chip, s, g, events)
         for k in range(dag.start[g], dag.start[g + 1]):
             t = dag.after[k]
             if s.waiting[t] == 0:
@@ -233,6 +333,28 @@ def _drain(dag: Dag, chip: Chip, s: _State, events: I32) -> bool:
                 s.queue[s.tally[_TAIL]] = t
                 s.tally[_TAIL] += 1
     return progress
+
+
+@numba.njit(cache=True, nogil=True)
+def _hang(s: _State, x: int, k: int) -> None:
+    """Put end k (2 * gate, or 2 * gate + 1 for the second) into the list of front gates of qubit x."""
+    s.next[k] = s.head[x]
+    s.last[k] = -1
+    if s.head[x] >= 0:
+        s.last[s.head[x]] = k
+    s.head[x] = k
+    s.stale[x] = True
+
+
+@numba.njit(cache=True, nogil=True)
+def _unhang(s: _State, x: int, k: int) -> None:
+    s.stale[x] = True
+    if s.last[k] >= 0:
+        s.next[s.last[k]] = s.next[k]
+    else:
+        s.head[x] = s.next[k]
+    if s.next[k] >= 0:
+        s.last[s.next[k]] = s.last[k]
 
 
 @numba.njit(cache=True, nogil=True)
@@ -246,15 +368,12 @@ def _note(s: _State, events: I32, what: int, other: int) -> None:
 
 @numba.njit(cache=True, nogil=True)
 def _leave_front(dag: Dag, s: _State, g: int) -> None:
-    for i in range(s.tally[_FRONT]):
-        if s.front[i] == g:
-            s.tally[_FRONT] -= 1
-            s.front[i] = s.front[s.tally[_FRONT]]
-            break
-    s.front_at[dag.first[g]] = -1
-    s.front_at[dag.second[g]] = -1
-    s.mate[dag.first[g]] = -1
-    s.mate[dag.second[g]] = -1
+    s.tally[_FRONT] -= 1
+    moved = s.front[s.tally[_FRONT]]
+    s.front[s.spot[g]] = moved
+    s.spot[moved] = s.spot[g]
+    _unhang(s, dag.first[g], 2 * g)
+    _unhang(s, dag.second[g], 2 * g + 1)
     s.queue[s.tally[_TAIL]] = g
     s.tally[_TAIL] += 1
 
@@ -265,11 +384,9 @@ def _look_ahead(dag: Dag, s: _State, size: int, scratch: I32) -> None:
     for i in range(s.tally[_AHEAD]):
         s.ahead_head[dag.first[s.ahead[i]]] = -1
         s.ahead_head[dag.second[s.ahead[i]]] = -1
-    found, head, tail = 0, 0, 0
-    for i in range(s.tally[_FRONT]):
-        scratch[tail] = s.front[i]
-        tail += 1
-    taken = 0
+    found, head, taken = 0, 0, 0
+    tail = s.tally[_FRONT]
+    scratch[:tail] = s.front[:tail]
     # `waiting` is lowered as if the gates had run, and put back below: scratch's upper end remembers where.
     limit = len(scratch)
     while head < tail and found < size:
@@ -303,12 +420,20 @@ def _look_ahead(dag: Dag, s: _State, size: int, scratch: I32) -> None:
 
 
 @numba.njit(cache=True, nogil=True)
-def _near_gain(d: I32, place: I32, mate: I32, x: int, p: int, q: int) -> int:
-    """Change of the front layer's distance if logical qubit x moved from p to q."""
-    if x < 0 or mate[x] < 0:
-        return 0
-    r = place[mate[x]]
-    return 0 if r == q else d[q, r] - d[p, r]
+def _near_gains(
+    d: I32, neighbours: I32, place: I32, ends: tuple[I32, I32], nxt: I32, near: F64, k: int, p: int, gain: F64
+) -> None:
+    """Set the change of the front layer's distance if the qubit on p, whose list of front gates begins with
+    k, moved to each neighbour."""
+    gain[:] = 0.0
+    while k >= 0:
+        r = place[ends[1 - (k & 1)][k >> 1]]
+        now = near[d[p, r]]
+        for i in range(len(gain)):
+            q = neighbours[p, i]
+            if q >= 0 and q != r:
+                gain[i] += near[d[q, r]] - now
+        k = nxt[k]
 
 
 @numba.njit(cache=True, nogil=True)
@@ -329,14 +454,12 @@ def _far_gain(
 
 
 @numba.njit(cache=True, nogil=True)
-def _totals(dag: Dag, chip: Chip, s: _State) -> tuple[int, float]:
-    """Distances of the front layer and of the extended set; lists the front layer's qubits in `busy`."""
-    near, far = 0, 0.0
+def _totals(dag: Dag, chip: Chip, s: _State) -> tuple[float, float]:
+    """Distances of the front layer and of the extended set."""
+    near, far = 0.0, 0.0
     for i in range(s.tally[_FRONT]):
         g = s.front[i]
-        s.busy[2 * i] = dag.first[g]
-        s.busy[2 * i + 1] = dag.second[g]
-        near += chip.distance[s.place[dag.first[g]], s.place[dag.second[g]]]
+        near += s.near[chip.distance[s.place[dag.first[g]], s.place[dag.second[g]]]]
     for i in range(s.tally[_AHEAD]):
         g = s.ahead[i]
         far += s.ahead_weight[i] * chip.distance[s.place[dag.first[g]], s.place[dag.second[g]]]
@@ -346,38 +469,44 @@ def _totals(dag: Dag, chip: Chip, s: _State) -> tuple[int, float]:
 @numba.njit(cache=True, nogil=True)
 def _pick_swap(dag: Dag, chip: Chip, s: _State, knobs: F64, rng: U64) -> tuple[int, int]:
     """The SWAP of least score among those that touch the front layer; ties are broken at random."""
-    near_total, far_total = _totals(dag, chip, s)
+    near_total, far_total = _totals(dag, chip, s) if knobs[DECAY] > 0 else (0.0, 0.0)
     near_scale = 1.0 / s.tally[_FRONT] if knobs[FRONT_SCALED] > 0 else 1.0
     far_scale = knobs[AHEAD_WEIGHT] / max(1.0, s.ahead_weight[: s.tally[_AHEAD]].sum())
     reward = knobs[ABSORB] * near_scale / 3.0
     best, best_p, best_q, ties = np.inf, -1, -1, 0
     # Plain local arrays: a field of a tuple is counted as a new reference each time it is read.
-    d, place, holder, mate, neighbours, decay = (
-        chip.distance,
-        s.place,
-        s.holder,
-        s.mate,
-        chip.neighbours,
-        s.decay,
-    )
-    head, after, ahead_mate, partner, block = s.ahead_head, s.ahead_next, s.ahead_mate, s.partner, s.block
-    busy, fade = s.busy, s.ahead_weight
-    for i in range(2 * s.tally[_FRONT]):
-        x = busy[i]
+    d, place, holder, neighbours, decay = chip.distance, s.place, s.holder, chip.neighbours, s.decay
+    far_head, far_next, far_mate, fade = s.ahead_head, s.ahead_next, s.ahead_mate, s.ahead_weight
+    ends, nxt, steps = (dag.first, dag.second), s.next, s.near
+    head, stale, gain, mirror = s.head, s.stale, s.gain, chip.mirror
+    partner, block, still_open = s.partner, s.block, s.open
+    for x in range(len(place)):
+        if head[x] < 0:
+            continue
         p = place[x]
+        if stale[x]:
+            stale[x] = False
+            _near_gains(d, neighbours, place, ends, nxt, steps, head[x], p, gain[x])
         for k in range(neighbours.shape[1]):
             q = neighbours[p, k]
             if q < 0:
                 break
             y = holder[q]
-            if y >= 0 and mate[y] >= 0 and q < p:
+            if y >= 0 and head[y] >= 0 and q < p:
                 continue
-            near = near_total + _near_gain(d, place, mate, x, p, q) + _near_gain(d, place, mate, y, q, p)
-            far = far_total + _far_gain(d, place, head, after, ahead_mate, fade, x, p, q)
-            far += _far_gain(d, place, head, after, ahead_mate, fade, y, q, p)
+            near = near_total + gain[x, k]
+            if y >= 0 and head[y] >= 0:
+                if stale[y]:
+                    stale[y] = False
+                    _near_gains(d, neighbours, place, ends, nxt, steps, head[y], q, gain[y])
+                near += gain[y, mirror[p, k]]
+            far = far_total + _far_gain(d, place, far_head, far_next, far_mate, fade, x, p, q)
+            far += _far_gain(d, place, far_head, far_next, far_mate, fade, y, q, p)
             score = (near * near_scale + far * far_scale) * max(decay[p], decay[q])
             if partner[p] == q and partner[q] == p:
                 score -= reward * _SAVED[block[p]]
+            else:
+                score -= reward * _SAVED[still_open[p, k]]
             if score < best - 1e-9:
                 best, best_p, best_q, ties = score, p, q, 1
             elif score < best + 1e-9:
@@ -389,23 +518,48 @@ def _pick_swap(dag: Dag, chip: Chip, s: _State, knobs: F64, rng: U64) -> tuple[i
 
 @numba.njit(cache=True, nogil=True)
 def _apply_swap(dag: Dag, chip: Chip, s: _State, p: int, q: int, events: I32) -> None:
-    """Exchange what p and q hold; front gates that became neighbours go back to the queue."""
+    """Exchange what p and q hold; front gates that became neighbours go back to the queue.
+
+    The SWAP joins the last gate on its pair, if all between commutes with it: that gate will stand right
+    before it.
+    """
     block = _joined(s, p, q)
+    k = _slot(chip.neighbours, p, q)
+    if block == 0 and 0 < s.open[p, k] < 4:
+        block = s.open[p, k]
+        at = s.noted[s.opener[p, k]]
+        if at < len(events):
+            events[at, 1] = 2 * s.tally[_EVENTS]
     _spend(chip, s, p, q, _SWAP_COST[block], _SWAP_TO[block])
+    _close(chip, s, p)
+    _close(chip, s, q)
+    s.era[p] = _FRESH
+    s.era[q] = _FRESH
+    if block == 0:
+        _set_open(chip, s, p, q, 4, s.tally[_EVENTS])
     s.tally[_SWAPS] += 1
     _note(s, events, -1 - p, q)
     x, y = s.holder[p], s.holder[q]
     s.holder[p], s.holder[q] = y, x
     if x >= 0:
         s.place[x] = q
+        _wake(dag, chip, s, x)
     if y >= 0:
         s.place[y] = p
-    for z in (x, y):
-        if z < 0:
-            continue
-        g = s.front_at[z]
-        if g >= 0 and chip.distance[s.place[dag.first[g]], s.place[dag.second[g]]] == 1:
+        _wake(dag, chip, s, y)
+
+
+@numba.njit(cache=True, nogil=True)
+def _wake(dag: Dag, chip: Chip, s: _State, x: int) -> None:
+    """Qubit x has moved: front gates whose qubits are neighbours now go back to the queue."""
+    s.stale[x] = True
+    k = s.head[x]
+    while k >= 0:
+        g, after = k >> 1, s.next[k]
+        s.stale[dag.second[g] if k & 1 == 0 else dag.first[g]] = True
+        if chip.distance[s.place[dag.first[g]], s.place[dag.second[g]]] == 1:
             _leave_front(dag, s, g)
+        k = after
 
 
 @numba.njit(cache=True, nogil=True)
@@ -443,8 +597,9 @@ def route_pass(dag: Dag, chip: Chip, place: I32, knobs: F64, seed: int, events: 
         place: shape (logical,): the layout to start from.
         knobs: shape (NUM_KNOBS,).
         seed: of the tie breaks.
-        events: shape (gates + swaps, 2) to be filled with (gate, -) or (-1 - p, q) for a SWAP of p and q; or
-            of shape (0, 2): nothing is recorded.
+        events: shape (gates + swaps, 2) to be filled with (gate, where) or (-1 - p, q) for a SWAP of p and q;
+            or of shape (0, 2): nothing is recorded. `where` is -1, or 2 i for a gate that is to stand right
+            before event i (a SWAP), 2 i + 1 right behind it.
 
     Returns:
         the layout at the end, and (swaps, native gates with SWAPs joined to their blocks, depth in native
@@ -490,7 +645,7 @@ def _go_on(
         whether the end was reached.
     """
     size = int(knobs[LOOKAHEAD])
-    scratch = np.empty(len(chip.neighbours) + 8 * size + 16, np.int32)
+    scratch = np.empty(2 * (len(dag.first) + len(dag.after)) + 16, np.int32)
     _drain(dag, chip, s, events)
     _look_ahead(dag, s, size, scratch)
     while s.tally[_FRONT] > 0:
@@ -529,44 +684,33 @@ def _any_swap(dag: Dag, chip: Chip, s: _State, rng: U64) -> tuple[int, int]:
 
 
 @numba.njit(cache=True, nogil=True)
-def search(
-    dag: Dag, back: Dag, chip: Chip, starts: I32, knobs: F64, rounds: int, seed: int, price: F64
-) -> tuple[I32, I64, F64]:
-    """Bidirectional layout search from many starts: each round routes forward (a candidate) and back (the
-    next layout).
+def refine(
+    dag: Dag, back: Dag, chip: Chip, place: I32, knobs: F64, rounds: int, seed: int, price: F64
+) -> tuple[I32, int, float]:
+    """Bidirectional layout search from one start: each round routes forward (a candidate) and back (the next
+    layout).
 
     Args:
         dag, back: the circuit and its reverse.
         chip: where.
-        starts: shape (trials, logical): layouts.
-        knobs: shape (sets, NUM_KNOBS): trial t uses set t mod sets.
-        rounds: forward passes for each start.
+        place: shape (logical,): the layout to start from.
+        knobs: shape (NUM_KNOBS,).
+        rounds: forward passes.
         seed: of all tie breaks.
         price: shape (4,): weights of the entries of a score; the least total is best.
 
     Returns:
-        for each trial its best layout (trials, logical), its knob set and seed (trials, 2), and its total
-        (trials,).
+        the best layout, the seed of its pass, and its total.
     """
-    trials = len(starts)
-    best = starts.copy()
-    how = np.zeros((trials, 2), np.int64)
-    total = np.full(trials, np.inf)
+    best, how, total = place, seed, np.inf
     nothing = np.empty((0, 2), np.int32)
-    for t in range(trials):
-        place = starts[t].copy()
-        k = t % len(knobs)
-        for r in range(rounds):
-            trial_seed = seed * 1000003 + t * 101 + r
-            end, score = route_pass(dag, chip, place, knobs[k], trial_seed, nothing)
-            value = (score * price).sum()
-            if value < total[t]:
-                total[t] = value
-                best[t] = place
-                how[t, 0] = k
-                how[t, 1] = trial_seed
-            if r + 1 < rounds:
-                place, score = route_pass(back, chip, end, knobs[k], trial_seed + 50, nothing)
+    for r in range(rounds):
+        end, score = route_pass(dag, chip, place, knobs, seed + r, nothing)
+        value: float = (score * price).sum()
+        if value < total:
+            best, how, total = place, seed + r, value
+        if r + 1 < rounds:
+            place, score = route_pass(back, chip, end, knobs, seed + r + 50, nothing)
     return best, how, total
 
 
@@ -577,8 +721,7 @@ def _follow(dag: Dag, chip: Chip, s: _State, events: I32, cut: int, out: I32) ->
         g = events[i, 0]
         if g >= 0:
             s.waiting[g] = _QUEUED
-            _execute(dag, chip, s, g)
-            _note(s, out, g, -1)
+            _execute(dag, chip, s, g, out)
         else:
             _apply_swap(dag, chip, s, -1 - g, events[i, 1], out)
 
@@ -611,7 +754,8 @@ def polish(
     way.
 
     Args:
-        dag, back, chip, knobs, seed, price: as in `search`.
+        dag, back, chip, seed, price: as in `refine`.
+        knobs: shape (sets, NUM_KNOBS): taken at random, a little changed.
         place, events: the route to start from, as `route_pass` records it.
         tries: how many stretches to route.
         both: whether the layout at the beginning may change.
@@ -645,7 +789,10 @@ def polish(
     if backwards:
         place, events = end, events[::-1].copy()
         end, total = _replayed(dag, chip, place, events, knobs[0], price)
-    return place, events, total
+    s = _new_state(dag, chip, place, knobs[0])
+    out = events.copy()
+    _follow(dag, chip, s, events, len(events), out)
+    return place, out, total
 
 
 @numba.njit(cache=True, nogil=True)
@@ -725,6 +872,73 @@ def grow_layout(
         free[spot] = False
         for q in range(logical):
             pull[q] += tie[x, q]
+    return place
+
+
+@numba.njit(cache=True, nogil=True)
+def anneal_layout(
+    start: I32,
+    near: I32,
+    begin: I32,
+    weights: F64,
+    chip: Chip,
+    zone: I32,
+    home: I32,
+    hot: float,
+    steps: int,
+    seed: int,
+) -> I32:
+    """A layout with a small sum of weight * distance, by simulated annealing: exchanges of what two places
+    hold, accepted by Metropolis' rule while it cools from hot to cold.
+
+    Args:
+        start: shape (logical,): the layout to begin with.
+        near, begin, weights: partners of qubit q are `near[begin[q]:begin[q + 1]]`, with these weights, whose
+            mean is about 1.
+        chip: where.
+        zone, home: as in `grow_layout`.
+        hot: temperature at the beginning, in hops; it ends at a tenth of a hop.
+        steps: exchanges to try.
+        seed: of the choices.
+
+    Returns:
+        shape (logical,): logical -> physical.
+    """
+    n = len(zone)
+    rng = _seeded(seed)
+    place = start.copy()
+    holder = np.full(n, -1, np.int32)
+    for q in range(len(place)):
+        holder[place[q]] = q
+    d = chip.distance
+    cold = min(hot, 0.1)
+    for step in range(steps):
+        x = _below(rng, len(place))
+        p, q = np.int64(place[x]), _below(rng, n)
+        y = holder[q]
+        if (
+            p == q
+            or (home[x] >= 0 and zone[q] != home[x])
+            or (y >= 0 and home[y] >= 0 and zone[p] != home[y])
+        ):
+            continue
+        gain = 0.0
+        for k in range(begin[x], begin[x + 1]):
+            r = place[near[k]]
+            if r != q:
+                gain += weights[k] * (d[q, r] - d[p, r])
+        if y >= 0:
+            for k in range(begin[y], begin[y + 1]):
+                r = place[near[k]]
+                if r != p:
+                    gain += weights[k] * (d[p, r] - d[q, r])
+        heat = hot * (cold / hot) ** (step / steps)
+        if gain <= 0 or _below(rng, 1 << 30) < np.exp(-gain / heat) * (1 << 30):
+            place[x] = q
+            holder[q] = x
+            holder[p] = y
+            if y >= 0:
+                place[y] = p
     return place
 
 

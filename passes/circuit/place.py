@@ -13,8 +13,11 @@ median.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
@@ -24,6 +27,7 @@ from qattn_compiler.circuit.gates import GATES, MEASURE, NUM_QUBITS, OPAQUE
 from qattn_compiler.circuit.table import Circuit
 from qattn_compiler.device import Device
 from qattn_compiler.errors import OptionError, PassError, TargetError
+from qattn_compiler.passes.circuit.dependencies import Eras, dags
 
 if TYPE_CHECKING:
     from qattn_compiler.passes.circuit.kernels import Chip, Dag
@@ -45,10 +49,13 @@ PRICES: Final = {
 """Objective -> weights of (swaps, native gates, depth, minus log fidelity)."""
 
 _VF2_CALLS: Final = 20_000
+_VF2_TRIES: Final = 24
 _VF2_FOUND: Final = 60
 _CHAINS: Final = 24
-_LONG: Final = 20_000
+_LONG: Final = 8_000
 _CHAIN_STEPS: Final = 300_000
+_ANNEAL: Final = 1500
+_HEAT: Final = (4.0, 0.0, 2.0, 8.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,8 +64,9 @@ class Problem:
 
     Attributes:
         circuit: the circuit.
-        hard: rows that order more than one wire; all others hang on the next hard row of their wire.
-        dag, back: the hard rows and who waits for whom, forward and reversed.
+        eras: the rows on two and more wires (hard rows), and which of them commute on which wire.
+        ways: the hard rows and who waits for whom, forward and reversed: as free as commutation allows, and,
+            if that makes a difference, in the order that each wire has now.
         pairs: shape (pairs, 2): logical qubits that interact, first < second.
         weights: shape (pairs,): native gates on them.
         early: shape (pairs,): the same, later gates counting less.
@@ -67,9 +75,8 @@ class Problem:
     """
 
     circuit: Circuit
-    hard: NDArray[np.int64]
-    dag: Dag
-    back: Dag
+    eras: Eras
+    ways: tuple[tuple[Dag, Dag], ...]
     pairs: NDArray[np.int32]
     weights: NDArray[np.float64]
     early: NDArray[np.float64]
@@ -88,23 +95,20 @@ def read(circuit: Circuit) -> Problem:
     Raises:
         PassError: a unitary row acts on more than two qubits.
     """
-    wires = circuit.wires
     _refuse_wide(circuit)
-    is_hard = (wires >= 0).sum(axis=1) >= 2
-    hard = np.flatnonzero(is_hard)
+    eras = Eras.of(circuit)
+    hard = eras.hard
     coupled = circuit.is_two_qubit[hard]
-    ends = np.where(coupled[:, None], wires[hard, :2], -1).astype(np.int32)
+    ends = circuit.wires[hard, :2]
     weight = WEIGHT[circuit.op[hard]]
-    earlier, later = _links(wires[hard])
     inner = np.flatnonzero(coupled)
     pairs, which = np.unique(np.sort(ends[inner], axis=1), axis=0, return_inverse=True)
     which = which.reshape(-1)
     fade = np.exp(-np.arange(len(inner)) / (3.0 * circuit.num_qubits + 1.0))
     return Problem(
         circuit,
-        hard,
-        _dag(ends, weight, earlier, later),
-        _dag(ends, weight, later, earlier),
+        eras,
+        tuple(dags(circuit, eras, weight, free) for free in ((True, False) if eras.commute else (False,))),
         pairs.astype(np.int32).reshape(-1, 2),
         np.bincount(which, weight[inner], len(pairs)).astype(np.float64),
         np.bincount(which, fade, len(pairs)).astype(np.float64),
@@ -132,28 +136,6 @@ def _per_qubit(circuit: Circuit, rows: NDArray[np.bool_]) -> NDArray[np.float64]
     ).astype(np.float64)
 
 
-def _links(wires: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Neighbours on a wire: row `earlier[i]` comes right before row `later[i]` there."""
-    row, column = np.nonzero(wires >= 0)
-    wire = wires[row, column]
-    order = np.lexsort((row, wire))
-    row, wire = row[order], wire[order]
-    meets = wire[1:] == wire[:-1]
-    return row[:-1][meets], row[1:][meets]
-
-
-def _dag(
-    ends: NDArray[np.int32], weight: NDArray[np.int32], tail: NDArray[np.int64], head: NDArray[np.int64]
-) -> Dag:
-    from qattn_compiler.passes.circuit.kernels import Dag
-
-    size = len(ends)
-    order = np.argsort(tail, kind="stable")
-    start = np.searchsorted(tail[order], np.arange(size + 1))
-    columns = (ends[:, 0], ends[:, 1], weight, start, head[order], np.bincount(head, minlength=size))
-    return Dag(*(np.ascontiguousarray(c, dtype=np.int32) for c in columns))
-
-
 def chip_of(device: Device) -> Chip:
     """The coupling graph as the kernels want it."""
     from qattn_compiler.passes.circuit.kernels import Chip
@@ -167,11 +149,14 @@ def chip_of(device: Device) -> Chip:
     neighbours = np.full((n, max(width, 1)), -1, dtype=np.int32)
     for p, others in enumerate(near):
         neighbours[p, : len(others)] = sorted(others)
+    mirror = np.full_like(neighbours, -1)
+    for p, others in enumerate(near):
+        mirror[p, : len(others)] = [sorted(near[q]).index(p) for q in sorted(others)]
     error = np.zeros((n, n))
     edge = _loss(device.edge_error)
     error[device.edges[:, 0], device.edges[:, 1]] = edge
     error[device.edges[:, 1], device.edges[:, 0]] = edge
-    return Chip(neighbours, np.ascontiguousarray(device.distance), error)
+    return Chip(neighbours, mirror, np.ascontiguousarray(device.distance), error)
 
 
 def _loss(error: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -307,27 +292,45 @@ def _isomorphisms(problem: Problem, device: Device, rng: np.random.Generator) ->
     over it."""
     import rustworkx as rx
 
-    small = rx.PyGraph()
-    names = np.unique(problem.pairs)
-    index = {int(q): i for i, q in enumerate(names)}
-    small.add_nodes_from(names.tolist())
-    small.add_edges_from_no_data([(index[int(a)], index[int(b)]) for a, b in problem.pairs])
-    for attempt in range(6):
+    found = 0
+    for attempt in range(_VF2_TRIES):
+        # A fresh numbering often ends in milliseconds what another does not find in minutes.
+        names = _outwards(problem, rng) if attempt % 2 else np.unique(problem.pairs).tolist()
+        index = {q: i for i, q in enumerate(names)}
+        small, large = rx.PyGraph(), rx.PyGraph()
+        small.add_nodes_from(names)
+        small.add_edges_from_no_data([(index[a], index[b]) for a, b in problem.pairs.tolist()])
         label = rng.permutation(device.num_qubits) if attempt else np.arange(device.num_qubits)
-        large = rx.PyGraph()
         large.add_nodes_from(range(device.num_qubits))
         large.add_edges_from_no_data([(int(label[a]), int(label[b])) for a, b in device.edges])
         back = np.argsort(label)
-        found = 0
-        for mapping in rx.vf2_mapping(
-            large, small, subgraph=True, induced=False, id_order=False, call_limit=_VF2_CALLS
-        ):
-            yield {int(names[s]): int(back[p]) for p, s in mapping.items()}
+        mappings = rx.vf2_mapping(
+            large, small, subgraph=True, induced=False, id_order=attempt % 2 == 1, call_limit=_VF2_CALLS
+        )
+        for mapping in islice(mappings, _VF2_FOUND):
             found += 1
-            if found >= _VF2_FOUND:
-                break
-        if not found:
+            yield {names[s]: int(back[p]) for p, s in mapping.items()}
+        if found >= 6 * _VF2_FOUND or (found and attempt >= 5):
             return
+
+
+def _outwards(problem: Problem, rng: np.random.Generator) -> list[int]:
+    """The interacting qubits, part by part, each next to those before it where that is possible: the one with
+    most partners among them, then the one with most partners, then any."""
+    near: dict[int, set[int]] = {}
+    for a, b in problem.pairs.tolist():
+        near.setdefault(a, set()).add(b)
+        near.setdefault(b, set()).add(a)
+    luck = rng.random(problem.size)
+    ties = dict.fromkeys(near, 0)
+    order: list[int] = []
+    while ties:
+        pick = max(ties, key=lambda q: (ties[q], len(near[q]), luck[q]))
+        del ties[pick]
+        order.append(pick)
+        for other in near[pick] & ties.keys():
+            ties[other] += 1
+    return order
 
 
 def _chains(problem: Problem, device: Device, rng: np.random.Generator) -> Iterator[dict[int, int]]:
@@ -404,29 +407,47 @@ def _complete(problem: Problem, device: Device, found: list[dict[int, int]]) -> 
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """A route: the layout it starts from, its events as the kernel records them (gates and SWAPs), and its
-    price."""
+    """A route.
+
+    Attributes:
+        layout: where it starts.
+        events: gates and SWAPs, as the kernel records them.
+        total: its price.
+        how: the knob set that found it.
+    """
 
     layout: Layout
     events: NDArray[np.int32]
     total: float
+    how: int
 
 
-def knob_sets(device: Device, lookahead: int, decay: float) -> NDArray[np.float64]:
-    """Shape (sets, NUM_KNOBS): the settings that trials take in turn; no single one is best for all
-    circuits."""
+def knob_sets(device: Device, lookahead: int, decay: float, free: bool = False) -> NDArray[np.float64]:
+    """Shape (sets, NUM_KNOBS): the settings that trials take in turn; no single one is best for all circuits.
+
+    Args:
+        free: whether gates commute. Every other set is then for an order in which many of them may be next;
+            near ones count most there.
+    """
     distance = device.distance
     reach = distance[distance < max(device.num_qubits, 1)]
     patience = 4.0 * float(reach.max() if len(reach) else 1) + 10.0
-    return np.array(
-        [
-            [lookahead, 0.5, 0, decay, 1.0, patience, 0.9],
-            [max(2, lookahead // 2), 0.5, 1, decay, 1.0, patience, 1.0],
-            [2 * lookahead, 1.0, 1, decay, 0.6, patience, 0.9],
-            [lookahead, 0.5, 1, decay, 1.0, patience, 0.8],
-            [lookahead, 1.0, 1, decay, 0.6, patience, 0.7],
-        ]
-    )
+    ordered = [
+        [lookahead, 0.5, 0, decay, 1.0, patience, 0.9, 1.0],
+        [max(2, lookahead // 2), 0.5, 1, decay, 1.0, patience, 1.0, 1.0],
+        [2 * lookahead, 1.0, 1, decay, 0.6, patience, 0.9, 1.0],
+        [lookahead, 0.5, 1, decay, 1.0, patience, 0.8, 1.0],
+        [lookahead, 1.0, 1, decay, 0.6, patience, 0.7, 1.0],
+    ]
+    loose = [
+        [lookahead, 0.5, 0, 0.0, 0.3, patience, 0.9, -0.5],
+        [lookahead, 0.5, 0, 0.0, 0.3, patience, 0.9, -1.5],
+        [lookahead, 0.5, 0, decay, 1.0, patience, 0.9, 0.0],
+        [lookahead, 0.5, 1, decay, 1.0, patience, 0.8, 0.4],
+    ]
+    if not free:
+        return np.array(ordered)
+    return np.array([sets for pair in zip(loose, ordered, strict=False) for sets in pair])
 
 
 def search(
@@ -449,67 +470,108 @@ def search(
     from qattn_compiler.passes.circuit import kernels
 
     check_options(trials, lookahead, decay, objective)
-    if len(problem.hard) > _LONG:
-        options = {"seed": seed, "trials": trials, "lookahead": lookahead, "decay": decay}
-        return _search_long(problem, device, initial, objective=objective, **options)
-    home = homes(problem, device)
+    whole, home = problem, homes(problem, device)
+    is_long = len(whole.eras.hard) > _LONG
+    if is_long:
+        problem = read(whole.circuit.with_rows(np.arange(whole.eras.hard[_LONG // 4])))
+        trials = max(1, trials // 4)
     chip = chip_of(device)
     price = np.array(PRICES[objective])
-    knobs = knob_sets(device, lookahead, decay)
+    knobs = knob_sets(device, lookahead, decay, len(problem.ways) > 1)
     rng = np.random.default_rng(seed)
     effort = Effort.of(problem, trials, initial is not None)
     if initial is None:
         starts = _starts(problem, device, home, chip, rng, effort.trials)
     else:
         starts = np.repeat(initial[None].astype(np.int32), effort.trials, axis=0)
-    places, how, totals = kernels.search(
-        problem.dag, problem.back, chip, starts, knobs, effort.rounds, seed, price
-    )
-    routes = []
-    for i, t in enumerate(np.argsort(totals, kind="stable")[: effort.routes]):
-        events = record(problem, chip, places[t], knobs[how[t, 0]], int(how[t, 1]))
-        route = (places[t], events, float(totals[t]))
-        if len(events) > len(problem.hard) and effort.tries >= 8:
-            route = kernels.polish(
-                problem.dag,
-                problem.back,
-                chip,
-                places[t],
-                events,
-                effort.tries,
-                knobs,
-                seed + i,
-                price,
-                initial is None,
+    with ThreadPoolExecutor(_workers()) as pool:
+        tried = _tried(pool, problem, chip, starts, knobs, effort.rounds, seed, price)
+        if is_long:
+            return _through(whole, device, chip, knobs, tried[0], seed, initial is None)
+
+        def polished(number: int) -> Choice:
+            place, pass_seed, total, k = tried[number]
+            way = k % len(problem.ways)
+            dag, back = problem.ways[way]
+            events = record(dag, chip, place, knobs[k], pass_seed)
+            if len(events) == len(dag.first) or effort.tries < 8:
+                return Choice(place, events, total, k)
+            mine, tries, free = knobs[way :: len(problem.ways)], effort.tries, initial is None
+            layout, better, least = kernels.polish(
+                dag, back, chip, place, events, tries, mine, seed + number, price, free
             )
-        routes.append(Choice(*route))
+            return Choice(layout, better, least, k)
+
+        routes = list(pool.map(polished, range(min(effort.routes, len(tried)))))
     return min(routes, key=lambda route: route.total)
 
 
-def _search_long(problem: Problem, device: Device, initial: Layout | None, **options: Any) -> Choice:
+def _workers() -> int:
+    """Threads for the search. The result is the same for any number of them."""
+    return max(1, min(8, os.cpu_count() or 1))
+
+
+def _tried(
+    pool: Executor,
+    problem: Problem,
+    chip: Chip,
+    starts: NDArray[np.int32],
+    knobs: NDArray[np.float64],
+    rounds: int,
+    seed: int,
+    price: NDArray[np.float64],
+) -> list[tuple[Layout, int, float, int]]:
+    """The best layout from each start, the seed of its pass, its total and its knob set, best first.
+
+    Two starts go to each knob set in turn, the others to the two sets that did best.
+    """
+    from qattn_compiler.passes.circuit import kernels
+
+    def one(t: int, k: int) -> tuple[Layout, int, float, int]:
+        own = seed * 1000003 + t * 101
+        return (
+            *kernels.refine(
+                *problem.ways[k % len(problem.ways)], chip, starts[t], knobs[k], rounds, own, price
+            ),
+            k,
+        )
+
+    fair = min(len(starts), 2 * len(knobs))
+    found = list(pool.map(one, range(fair), np.arange(fair) % len(knobs)))
+    ranked = list(dict.fromkeys(k for *_, k in sorted(found, key=lambda trial: trial[2])))[:2]
+    rest = range(fair, len(starts))
+    found += pool.map(one, rest, [ranked[t % len(ranked)] for t in rest])
+    return sorted(found, key=lambda trial: trial[2])
+
+
+def _through(
+    problem: Problem,
+    device: Device,
+    chip: Chip,
+    knobs: NDArray[np.float64],
+    trial: tuple[Layout, int, float, int],
+    seed: int,
+    movable: bool,
+) -> Choice:
     """One pass over a long circuit, from the layout that is best for its beginning."""
-    head = read(problem.circuit.with_rows(np.arange(problem.hard[_LONG // 4])))
-    layout = initial if initial is not None else search(head, device, **options).layout
+    layout, _, _, how = trial
     # Idle in the beginning is not idle for good: only a layout that keeps the parts together will do.
-    zone, home = zones(device), homes(problem, device)
-    if initial is None and ((home >= 0) & (zone[layout] != home)).any():
-        layout = _starts(problem, device, home, chip_of(device), np.random.default_rng(0), 1)[0]
-    chip = chip_of(device)
-    knobs = knob_sets(device, options["lookahead"], options["decay"])
-    return Choice(layout, record(problem, chip, layout, knobs[0], options["seed"]), 0.0)
+    home = homes(problem, device)
+    if movable and ((home >= 0) & (zones(device)[layout] != home)).any():
+        layout = _starts(problem, device, home, chip, np.random.default_rng(0), 1)[0]
+    dag, _ = problem.ways[how % len(problem.ways)]
+    return Choice(layout, record(dag, chip, layout, knobs[how], seed), 0.0, how)
 
 
-def record(
-    problem: Problem, chip: Chip, layout: Layout, knobs: NDArray[np.float64], seed: int
-) -> NDArray[np.int32]:
+def record(dag: Dag, chip: Chip, layout: Layout, knobs: NDArray[np.float64], seed: int) -> NDArray[np.int32]:
     """Repeat a pass of the search, this time recording its events."""
     from qattn_compiler.passes.circuit import kernels
 
-    room = 5 * len(problem.hard) + 64
+    room = 5 * len(dag.first) + 64
     while True:
         events = np.full((room, 2), -1, np.int32)
-        score = kernels.route_pass(problem.dag, chip, layout, knobs, seed, events)[1]
-        used = len(problem.hard) + int(score[kernels.SWAPS])
+        score = kernels.route_pass(dag, chip, layout, knobs, seed, events)[1]
+        used = len(dag.first) + int(score[kernels.SWAPS])
         if used <= room:
             return events[:used].copy()
         room = used
@@ -546,7 +608,7 @@ class Effort:
     def of(problem: Problem, trials: int, fixed: bool) -> Effort:
         """The effort for a problem; `fixed`: the layout is given."""
         # About the microseconds of one pass.
-        cost = max(1.0, len(problem.hard) * (1.0 + problem.size / 8.0))
+        cost = max(1.0, len(problem.eras.hard) * (1.0 + problem.size / 8.0))
         passes = 30_000.0 * trials / cost
         rounds = 1 if fixed else (4 if passes > 50 else 2)
         starts = int(min(trials if cost > 500 else 2 * trials, max(2.0, passes / (2 * rounds - 1))))
@@ -570,9 +632,24 @@ def _starts(
         starts[t] = kernels.grow_layout(
             problem.pairs, weights, chip, zone, home, center, noise, int(rng.integers(1 << 30))
         )
+    near, begin, tie = _ties(problem)
+    for t in range(trials):
+        hot = _HEAT[t % len(_HEAT)]
+        if hot:
+            steps, pick = _ANNEAL * problem.size, int(rng.integers(1 << 30))
+            starts[t] = kernels.anneal_layout(starts[t], near, begin, tie, chip, zone, home, hot, steps, pick)
     for t, layout in enumerate(_stretched(problem, device, home, chip, rng)):
         starts[t % trials] = layout
     return starts
+
+
+def _ties(problem: Problem) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]:
+    """Partners of each qubit, where each one's begin, and weights of mean 1."""
+    both = np.concatenate([problem.pairs, problem.pairs[:, ::-1]])
+    weights = np.tile(problem.weights / max(problem.weights.mean(), 1e-9), 2) if len(both) else np.zeros(0)
+    order = np.argsort(both[:, 0], kind="stable")
+    begin = np.searchsorted(both[order, 0], np.arange(problem.size + 1))
+    return both[order, 1].astype(np.int32), begin.astype(np.int32), weights[order]
 
 
 def _stretched(

@@ -187,7 +187,7 @@ def _insert(problem: Problem, device: Device, choice: placing.Choice) -> Routed:
 
 
 def _schedule(problem: Problem, events: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """The order of all rows: each row on one wire right before the next hard row of that wire.
+    """The order of all rows: hard rows as the kernel says, each other row with the first hard row of its era.
 
     Args:
         events: shape (events, 2): as the kernel records them.
@@ -195,38 +195,22 @@ def _schedule(problem: Problem, events: NDArray[np.int32]) -> tuple[NDArray[np.i
     Returns:
         per output row: the source row, -1 for a SWAP; and the physical pair of a SWAP, -1 elsewhere.
     """
-    rows = len(problem.circuit)
-    is_swap = events[:, 0] < 0
-    when = np.flatnonzero(~is_swap)
-    time = np.full(rows, len(events), dtype=np.int64)
-    time[problem.hard[events[when, 0]]] = when
-    soft, leader = _leaders(problem)
-    time[soft] = np.where(leader >= 0, time[leader], len(events))
-    swap_time = np.flatnonzero(is_swap)
-    source = np.concatenate([np.arange(rows), np.full(len(swap_time), -1)])
-    order = np.lexsort((source, np.concatenate([time, swap_time])))
+    eras, rows = problem.eras, len(problem.circuit)
+    what, where = events[:, 0], events[:, 1].astype(np.int64)
+    swaps, gates = np.flatnonzero(what < 0), np.flatnonzero((what >= 0) & (what < len(eras.hard)))
+    # In quarters of an event: a gate may stand right before or right behind some SWAP.
+    moved = 4 * (where[gates] // 2) + np.where(where[gates] % 2, 1, -1)
+    hard_time = np.zeros(len(eras.hard), dtype=np.int64)
+    hard_time[what[gates]] = np.where(where[gates] >= 0, moved, 4 * gates)
+    time = np.full(rows, 4 * len(events), dtype=np.int64)
+    time[eras.hard] = hard_time
+    time[eras.soft] = np.append(eras.begins(hard_time), 4 * len(events))[eras.soft_era]
+    source = np.concatenate([np.arange(rows), np.full(len(swaps), -1)])
+    order = np.lexsort((source, np.concatenate([time, 4 * swaps])))
     pairs = np.full((len(source), 2), -1, np.int32)
-    pairs[rows:, 0] = -1 - events[swap_time, 0]
-    pairs[rows:, 1] = events[swap_time, 1]
+    pairs[rows:, 0] = -1 - what[swaps]
+    pairs[rows:, 1] = events[swaps, 1]
     return source[order], pairs[order]
-
-
-def _leaders(problem: Problem) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows on at most one wire, and the next hard row on that wire (-1: none)."""
-    wires, rows = problem.circuit.wires, len(problem.circuit)
-    is_hard = np.zeros(rows, dtype=bool)
-    is_hard[problem.hard] = True
-    soft = np.flatnonzero(~is_hard)
-    row, column = np.nonzero(wires[problem.hard] >= 0)
-    hard = problem.hard[row]
-    key = np.sort(wires[hard, column].astype(np.int64) * (rows + 1) + hard)
-    if not len(key):
-        return soft, np.full(len(soft), -1, dtype=np.int64)
-    wire = wires[soft, 0].astype(np.int64)
-    spot = np.searchsorted(key, wire * (rows + 1) + soft)
-    found = key[np.minimum(spot, len(key) - 1)]
-    same_wire = (spot < len(key)) & (found // (rows + 1) == wire) & (wire >= 0)
-    return soft, np.where(same_wire, found % (rows + 1), -1)
 
 
 def _assemble(

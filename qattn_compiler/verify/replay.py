@@ -1,29 +1,37 @@
 """Replay a routed circuit against the circuit before: an independent check, in linear time, of any router.
 
-It knows nothing of how the routing was found. It walks over the routed rows, keeps the permutation, and takes
-each row either as the next row that its wires expect (the "next" relation of the original's wires is the
-whole dependency order) or, if it is a plain SWAP that no wire expects, as an inserted one.
+It knows nothing of how the routing was found. It walks over the routed rows, keeps the permutation, and
+takes each row either as one that its wires expect or, if it is a plain SWAP that no wire expects, as an
+inserted one.
+
+What a wire expects: its rows fall into runs that are diagonal in the same Pauli basis there (the commutation
+table of the gates; a row with an `Extra` is a run of its own). Rows of a run commute, and a wire expects any
+row of the first run that is not used up. Two rows that share wires and are in one run on each commute; if
+they are in different runs on some wire, that wire keeps their order. So what is accepted means the same.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict, deque
+from collections.abc import Hashable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from qattn_compiler.circuit.gates import GATES, SWAP, SYMMETRIC
+from qattn_compiler.circuit.gates import AXIS_CODES, GATES, SWAP, SYMMETRIC
 from qattn_compiler.circuit.table import Circuit, Extra
 from qattn_compiler.errors import VerificationError
 
+Wire = int | str
+"""A qubit's index, or a classical key."""
 Terms = dict[int, list[tuple[int, str, float]]]
 
 
 def check_routing(
     before: Circuit, routed: Circuit, initial: ArrayLike, final: ArrayLike, adjacency: NDArray[np.bool_]
 ) -> None:
-    """Raise unless `routed` is `before` with qubits renamed, SWAPs inserted and rows reordered only where no
-    wire (qubit or classical key) forbids it.
+    """Raise unless `routed` is `before` with qubits renamed, SWAPs inserted and rows reordered only where
+    they share no wire (qubit or classical key) or commute.
 
     Args:
         before: the circuit on logical qubits.
@@ -89,6 +97,13 @@ def _extra(circuit: Circuit, row: int) -> Extra | None:
     return circuit.extras[index] if index >= 0 else None
 
 
+def _axes(circuit: Circuit, row: int, wires: int) -> tuple[int, ...]:
+    """The Pauli axis of a row on each of its wires, 0 for none."""
+    if circuit.extra[row] >= 0:
+        return (0,) * wires
+    return tuple(AXIS_CODES[circuit.op[row], :wires].tolist())
+
+
 def _terms(circuit: Circuit) -> Terms:
     """Row (or -1 for the global phase) -> its symbolic terms (column, parameter, coefficient)."""
     out: Terms = defaultdict(list)
@@ -100,65 +115,68 @@ def _terms(circuit: Circuit) -> Terms:
 
 
 class _Replay:
-    """The state of a replay: the permutation, and the rows still to come on each wire."""
+    """The state of a replay: the permutation, and the runs of rows still to come on each wire."""
 
     def __init__(self, before: Circuit, routed: Circuit, start: list[int]) -> None:
         self.before = before
         self.routed = routed
         self.holder = {place: q for q, place in enumerate(start)}
         self.terms = (_terms(before), _terms(routed))
-        self.queues: dict[int | str, deque[int]] = defaultdict(deque)
-        self.free: deque[int] = deque()
+        self.left: dict[Wire, list[int]] = defaultdict(list)  # rows still to come of each run
+        self.run: dict[Wire, int] = defaultdict(int)  # the run that is expected
+        self.rows: dict[Hashable, deque[int]] = defaultdict(deque)
+        last: dict[Wire, int] = {}
         for row in range(len(before)):
             wires = self._wires(before, row, _operands(before, row))
-            for wire in wires:
-                self.queues[wire].append(row)
-            if not wires:
-                self.free.append(row)
-        self.left = len(before)
+            for wire, axis in zip(wires, _axes(before, row, len(wires)), strict=True):
+                if not axis or axis != last.get(wire):
+                    self.left[wire].append(0)
+                self.left[wire][-1] += 1
+                last[wire] = axis
+            runs = tuple(len(self.left[wire]) - 1 for wire in wires)
+            self.rows[self._key(before, row, wires, runs)].append(row)
 
     @staticmethod
-    def _wires(circuit: Circuit, row: int, qubits: tuple[int, ...]) -> tuple[int | str, ...]:
+    def _wires(circuit: Circuit, row: int, qubits: tuple[int, ...]) -> tuple[Wire, ...]:
         extra = _extra(circuit, row)
         keys = () if extra is None else tuple(dict.fromkeys((*extra.reads, *extra.writes)))
         return (*qubits, *keys)
+
+    def _key(self, circuit: Circuit, row: int, wires: tuple[Wire, ...], runs: tuple[int, ...]) -> Hashable:
+        """What tells rows apart: gate, angles, wires and the run on each."""
+        places = tuple(zip(wires, runs, strict=True))
+        if SYMMETRIC[circuit.op[row]]:
+            places = tuple(sorted(places, key=repr))
+        terms = self.terms[0 if circuit is self.before else 1].get(row, ())
+        return int(circuit.op[row]), circuit.angles[row].tobytes(), tuple(terms), places
 
     def take(self, row: int) -> None:
         """Match one routed row with the original, or move the permutation."""
         physical = _operands(self.routed, row)
         logical = tuple(self.holder.get(p, -1) for p in physical)
-        expected = self._expected(row, logical)
-        plain_swap = self.routed.op[row] == SWAP and self.routed.extra[row] < 0
-        if expected is not None and self._equal(expected, row, logical):
-            self._pop(expected, row, logical)
-        elif plain_swap:
+        wires = self._wires(self.routed, row, logical)
+        key = self._key(self.routed, row, wires, tuple(self.run[wire] for wire in wires))
+        waiting = self.rows.get(key, deque())
+        # Rows on no wire commute with all: any that is equal will do. Elsewhere equal keys mean equal rows.
+        found = next((old for old in waiting if self._equal(old, row)), None)
+        if found is not None:
+            waiting.remove(found)
+            self._use(wires)
+        elif self.routed.op[row] == SWAP and self.routed.extra[row] < 0:
             self._swap(physical)
         else:
-            name = GATES[self.routed.op[row]].name
-            what = "nothing"
-            if expected is not None:
-                what = f"row {expected} ({GATES[self.before.op[expected]].name})"
             raise VerificationError(
-                f"row {row} of the routed circuit is {name} on logical qubits {logical}; "
-                f"there the original has {what}"
+                f"row {row} of the routed circuit is {GATES[self.routed.op[row]].name} on logical qubits "
+                f"{logical}; there the original has nothing that is equal and may come now"
             )
 
-    def _expected(self, row: int, logical: tuple[int, ...]) -> int | None:
-        """The original row that is next on every one of these wires, if there is one."""
-        wires = self._wires(self.routed, row, logical)
-        if not wires:
-            # A row on no wire commutes with all: any that is left and equal will do.
-            return next((r for r in self.free if self._equal(r, row, logical)), None)
-        fronts = {self.queues[wire][0] if self.queues.get(wire) else None for wire in wires}
-        return fronts.pop() if len(fronts) == 1 else None
-
-    def _pop(self, expected: int, row: int, logical: tuple[int, ...]) -> None:
-        wires = self._wires(self.routed, row, logical)
+    def _use(self, wires: tuple[Wire, ...]) -> None:
+        """One row less on these wires."""
         for wire in wires:
-            self.queues[wire].popleft()
-        if not wires:
-            self.free.remove(expected)
-        self.left -= 1
+            left = self.left[wire]
+            left[self.run[wire]] -= 1
+            if not left[self.run[wire]]:
+                self.run[wire] += 1
 
     def _swap(self, physical: tuple[int, ...]) -> None:
         p, q = physical
@@ -168,28 +186,19 @@ class _Replay:
         if y is not None:
             self.holder[p] = y
 
-    def _equal(self, old: int, new: int, logical: tuple[int, ...]) -> bool:
-        """Whether routed row `new` is original row `old`, operands included."""
-        before, routed = self.before, self.routed
-        if before.op[old] != routed.op[new] or not np.array_equal(before.angles[old], routed.angles[new]):
-            return False
-        qubits = _operands(before, old)
-        turned = bool(SYMMETRIC[before.op[old]]) and logical == qubits[::-1]
-        if logical != qubits and not turned:
-            return False
-        if self.terms[0].get(old) != self.terms[1].get(new):
-            return False
-        if not _columns_agree(routed, new):
-            return False
-        return _same_extra(_extra(before, old), _extra(routed, new))
+    def _equal(self, old: int, new: int) -> bool:
+        """Whether routed row `new` is original row `old`, given that their keys are equal."""
+        return _columns_agree(self.routed, new) and _same_extra(
+            _extra(self.before, old), _extra(self.routed, new)
+        )
 
     def finish(self, wanted: list[int]) -> None:
         """Raise if rows are left over or the permutation is not the final layout."""
-        if self.left:
-            missing = min([q[0] for q in self.queues.values() if q] + list(self.free))
+        missing = sorted(row for rows in self.rows.values() for row in rows)
+        if missing:
             raise VerificationError(
-                f"{self.left} rows of the original are missing, the first is row {missing} "
-                f"({GATES[self.before.op[missing]].name})"
+                f"{len(missing)} rows of the original are missing, the first is row {missing[0]} "
+                f"({GATES[self.before.op[missing[0]]].name})"
             )
         places = {q: p for p, q in self.holder.items()}
         wrong = [q for q, p in enumerate(wanted) if places[q] != p]

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from helpers import unitary
 
-from qattn_compiler.circuit.gates import BY_NAME, SWAP
+from qattn_compiler.circuit.gates import AXIS_CODES, BY_NAME, GATES, SWAP
 from qattn_compiler.circuit.layout import Routed
 from qattn_compiler.circuit.params import Affine
 from qattn_compiler.circuit.table import Builder, Circuit, Extra
@@ -89,6 +90,80 @@ def test_exchanged_rows_on_a_wire_are_seen(pair: tuple[Circuit, Routed]) -> None
         refuse(before, circuit.with_rows(order), routed.initial, routed.final)
         tried += 1
     assert tried > 5
+
+
+def exchanged(first: tuple[str, list[int]], second: tuple[str, list[int]]) -> tuple[Circuit, Circuit]:
+    """Two rows on the line, and the same the other way round."""
+    builder = Builder(LINE.qubits)
+    builder.add("h", [1])
+    for name, qubits in (first, second):
+        builder.add(name, qubits, [0.3] * GATES[BY_NAME[name].code].num_angles)
+    circuit = builder.build()
+    return circuit, circuit.with_rows(np.array([0, 2, 1]))
+
+
+ROWS = [
+    *(("cz", [0, 1]), ("cx", [0, 1]), ("cx", [1, 0]), ("cx", [1, 2]), ("cx", [2, 1]), ("cy", [2, 1])),
+    *(("rzz", [1, 2]), ("rxx", [1, 2]), ("ryy", [0, 1]), ("crx", [2, 1]), ("swap", [1, 2]), ("fsim", [0, 1])),
+    *(("t", [1]), ("rx", [1]), ("y", [1]), ("h", [1]), ("phased_xz", [1])),
+]
+
+
+@pytest.mark.parametrize("first", ROWS)
+@pytest.mark.parametrize("second", ROWS)
+def test_commuting_rows_and_no_others_may_be_exchanged(
+    first: tuple[str, list[int]], second: tuple[str, list[int]]
+) -> None:
+    """Whether the table says so or not, what is accepted has the same unitary."""
+    circuit, turned = exchanged(first, second)
+    same = np.allclose(unitary(circuit), unitary(turned), atol=1e-9)
+    table = [
+        {AXIS_CODES[BY_NAME[name].code, qubits.index(q)] for name, qubits in (first, second)}
+        for q in set(first[1]) & set(second[1])
+    ]
+    home = np.arange(6)
+    if first == second or all(len(axes) == 1 and 0 not in axes for axes in table):
+        assert same
+        check_routing(circuit, turned, home, home, LINE.adjacency)
+    else:
+        refuse(circuit, turned, home, home)
+
+
+def test_commuting_rows_do_not_cross_what_does_not_commute() -> None:
+    builder = Builder(LINE.qubits)
+    for name, qubits in (
+        ("cz", [0, 1]),
+        ("cz", [1, 2]),
+        ("h", [1]),
+        ("cz", [1, 2]),
+        ("rz", [1]),
+        ("cz", [0, 1]),
+    ):
+        builder.add(name, qubits, [0.3] * (name == "rz"))
+    circuit, home = builder.build(), np.arange(6)
+    for order in ([1, 0, 2, 3, 4, 5], [0, 1, 2, 5, 3, 4], [1, 0, 2, 4, 5, 3]):
+        check_routing(circuit, circuit.with_rows(np.array(order)), home, home, LINE.adjacency)
+    for order in ([2, 0, 1, 3, 4, 5], [0, 2, 1, 3, 4, 5], [0, 1, 3, 2, 4, 5], [0, 1, 4, 2, 3, 5]):
+        refuse(circuit, circuit.with_rows(np.array(order)), home, home)
+
+
+def test_tags_and_keys_do_not_commute() -> None:
+    for extra in (Extra(tags=("keep",)), Extra(reads=("m",))):
+        builder = Builder(LINE.qubits)
+        builder.add("cz", [0, 1], (), extra)
+        builder.add("cz", [1, 2])
+        circuit, home = builder.build(), np.arange(6)
+        refuse(circuit, circuit.with_rows(np.array([1, 0])), home, home)
+
+
+def test_a_long_commuting_circuit_in_any_order() -> None:
+    rng = np.random.default_rng(0)
+    builder = Builder(LINE.qubits)
+    for a, angle in zip(rng.integers(5, size=16_000).tolist(), rng.normal(size=16_000).tolist(), strict=True):
+        builder.add("rzz", [a, a + 1], [angle])
+    circuit = builder.build()
+    turned = circuit.with_rows(rng.permutation(16_000))
+    check_routing(circuit, turned, np.arange(6), np.arange(6), LINE.adjacency)
 
 
 def test_independent_rows_may_be_exchanged() -> None:
