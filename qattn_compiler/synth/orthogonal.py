@@ -1,33 +1,388 @@
-"""Real three-qubit gates: matrices of SO(8) in 10 CZ, by numerical instantiation.
+"""Real orthogonal matrices: SO(4) in 2 CZ, SO(8) in 10, larger ones by a real cosine-sine decomposition.
 
-SO(8) has 28 parameters, and real gates between CZ (one turn each) would need 13 CZ for them; the known
-construction has 14 CNOT (Pawlowski, arXiv:2512.18049, after 16 by Wei and Di). With complex single-qubit
-gates on a chain of pairs, 10 CZ did for each of a thousand random matrices, to rounding; that they always do
-is not proved, so longer chains follow should they fail. About one start in forty ends at a solution. Local
-gates and CZ have determinant 1 on three qubits, so a real matrix of determinant -1 is not of this kind; it
-takes what every three-qubit unitary takes.
+SO(4) is SU(2) x SU(2) in the magic basis, which takes one CZ to enter and one to leave (Vatan and Williams,
+Phys. Rev. A 69, 032315 (2004), theorem 3).
+
+SO(8) is instantiated numerically. It has 28 parameters, and real gates between CZ (one turn each) would need
+13 CZ for them; the known construction has 14 CNOT (Pawlowski, arXiv:2512.18049, after 16 by Wei and Di). With
+complex single-qubit gates on a chain of pairs, 10 CZ did for each of a thousand random matrices, to rounding,
+and about one start in forty ends at a solution; that they always do is not proved. Near the identity and its
+like they do not: there 10 CZ have a singular point. `spare` asks for 15 CZ in closed form, which any numbers
+fit: a cosine-sine decomposition, whose outer factors are one-qubit multiplexors in the magic basis.
+
+From SO(16) on, a matrix is taken apart into four of half the size, two demultiplexing layers of 2^(k-2) + 1
+CZ and one of 2^(k-1) - 1 CZ (`cosine_sine`): 57, 261, 1109 CZ for k = 4, 5, 6 qubits. The CZ that a layer
+would end with are real diagonals that the next block takes in.
+
+Local gates and CZ have determinant 1 on three and more qubits, so a matrix of determinant -1 is a special one
+after the reflection of the last coordinate: a CZ of all qubits (2^k - 2 CZ).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from qattn_compiler.circuit import su2
+from qattn_compiler.circuit.gates import BY_NAME
+from qattn_compiler.circuit.table import Angle, Builder, Circuit
+from qattn_compiler.errors import CircuitError
+from qattn_compiler.synth.cosine_sine import cosine_sine, demultiplexed
+from qattn_compiler.synth.diagonal import add_diagonal, diagonal_angles
 from qattn_compiler.synth.instantiate import Ansatz, Target, random_gates
-from qattn_compiler.synth.three_qubit import GENERIC, shrink, synthesise_three
+from qattn_compiler.synth.multiplexor import add_multiplexor, multiplexor_angles
+from qattn_compiler.synth.three_qubit import shrink, synthesise_three
 
-CHAIN: Final = ((0, 1), (1, 2))
-"""The pairs of the CZ, in turn."""
-SHORTEST: Final = 10
-"""CZ that sufficed for every matrix of SO(8) tried."""
+Floats = NDArray[np.float64]
+Gate = NDArray[np.complex128]
+
+SHORTEST_PAIRS: Final = ((0, 1), (1, 2)) * 5
+"""The pairs of the CZ that sufficed for every generic matrix of SO(8) tried."""
+_SUM_PAIRS: Final = ((2, 1), (0, 1), (0, 1), (0, 2), (0, 2), (2, 1))
+SPARE_PAIRS: Final = (*_SUM_PAIRS, (2, 0), (1, 0), (2, 0), *_SUM_PAIRS)
+"""The pairs of the CZ that suffice for every matrix of SO(8)."""
+SHORTEST: Final = len(SHORTEST_PAIRS)
+SPARE: Final = len(SPARE_PAIRS)
 STARTS: Final = 1000
-"""Random starts for each length."""
+"""Random starts for SO(8); beyond, a matrix is taken to be near a singular point."""
+EXACT: Final = 1e-10
+"""Largest entry of matrix matrix^T - 1 of what counts as orthogonal."""
+_H: Final = np.array([[1, 1], [1, -1]]) / np.sqrt(2)
+_S: Final = np.diag([1, 1j])
+_ENTER: Final = np.eye(4)[[0, 3, 2, 1]] @ np.kron(_S, _H @ _S)
+"""Into the magic basis, as `_add_four` does it."""
 
 
-def synthesise_orthogonal(matrix: NDArray[np.float64], tries: int = 0, seed: int = 0) -> Ansatz:
-    """A circuit for a real orthogonal matrix: 10 CZ, or at most 14 if the determinant is -1.
+def orthogonal_count(width: int, *, spare: bool = False) -> int:
+    """CZ for a matrix of SO(2^width).
+
+    Args:
+        width: qubits.
+        spare: with SPARE for each matrix of SO(8), so that any numbers fit.
+    """
+    if width <= 3:
+        return (0, 0, 2, SPARE if spare else SHORTEST)[width]
+    return 4 * orthogonal_count(width - 1, spare=spare) + (1 << width) + 1
+
+
+def orthogonal_size(width: int, *, spare: bool = False) -> int:
+    """How many angles the circuit of a matrix of SO(2^width) has."""
+    if width <= 3:
+        return (0, 1, 6, 3 * (3 + 2 * orthogonal_count(3, spare=spare)) + 1)[width]
+    return 4 * orthogonal_size(width - 1, spare=spare) + (1 << width)
+
+
+def orthogonal_angles(matrices: Floats, *, spare: bool = False, seed: int = 0) -> Floats:
+    """Angles (radians) in circuit order.
+
+    Args:
+        matrices: shape (..., 2^k, 2^k), of determinant 1.
+        spare: see `orthogonal_count`.
+        seed: of random starts (k >= 3).
+
+    Returns:
+        shape (..., `orthogonal_size`).
+
+    Raises:
+        CircuitError: a matrix is not of SO(2^k).
+        ArithmeticError: a matrix of SO(8) was not found in 10 CZ (never with `spare`).
+    """
+    size = matrices.shape[-1]
+    width = size.bit_length() - 1
+    flat = matrices.reshape(-1, size, size)
+    near = np.abs(flat @ flat.transpose(0, 2, 1) - np.eye(size)).max(initial=0.0) < EXACT
+    if size != 2**width or not near or (np.linalg.det(flat) < 0).any():
+        raise CircuitError("a rotation of 2^k coordinates was expected: orthogonal, of determinant 1")
+    unique, inverse = np.unique(flat.reshape(len(flat), -1), axis=0, return_inverse=True)
+    found = [_angles(one.reshape(size, size), width, spare, seed) for one in unique]
+    table = np.array(found).reshape(len(unique), orthogonal_size(width, spare=spare))
+    out: Floats = table[inverse.reshape(-1)].reshape(*matrices.shape[:-2], -1)
+    return out
+
+
+def _angles(matrix: Floats, width: int, spare: bool, seed: int) -> Floats:
+    if width < 2:
+        return np.array([2 * np.arctan2(matrix[1, 0], matrix[0, 0])] if width else [])
+    if width == 2:
+        return _four(matrix)
+    if width == 3:
+        return _eight(np.ascontiguousarray(matrix), spare, seed)
+    (u1, u2), angles, (v1, v2) = cosine_sine(matrix)
+    half = len(matrix) // 2
+    u2 = u2 * _first_bit(half)  # the CZ that the middle layer leaves out
+    right, left = (_direct_sum(a, b, width, spare, seed) for a, b in ((v1, v2), (u1, u2)))
+    return np.concatenate([right, multiplexor_angles(2 * angles), left])
+
+
+def _first_bit(size: int) -> Floats:
+    """Z of the first qubit as a diagonal."""
+    return np.where(np.arange(size) < size // 2, 1.0, -1.0)
+
+
+def _direct_sum(first: Floats, second: Floats, width: int, spare: bool, seed: int) -> Floats:
+    outer, angles, inner = demultiplexed(first, second)
+    index = np.arange(len(outer))
+    outer = outer * np.where((index >= len(outer) // 2) & (index % 2 == 1), -1.0, 1.0)
+    parts = [_angles(inner, width - 1, spare, seed), multiplexor_angles(angles)]
+    return np.concatenate([*parts, _angles(outer, width - 1, spare, seed)])
+
+
+def _four(matrix: Floats) -> Floats:
+    """Angles of the two gates of SO(4) in the magic basis, three each."""
+    return np.concatenate([_turns_of(_quaternion(gate)) for gate in _factors(matrix)])
+
+
+def _factors(matrix: Floats) -> tuple[Gate, Gate]:
+    """The two gates of SU(2) that SO(4) is in the magic basis."""
+    product = _ENTER @ matrix @ _ENTER.conj().T
+    blocks = product.reshape(2, 2, 2, 2).transpose(0, 2, 1, 3).reshape(4, 2, 2)  # by entries of the first
+    second = blocks[np.abs(blocks).max(axis=(1, 2)).argmax()]
+    second = second / np.sqrt(np.linalg.det(second))
+    return np.einsum("aij,ij->a", blocks, second.conj()).reshape(2, 2) / 2, second
+
+
+def _quaternion(gate: Gate) -> Floats:
+    """Of a matrix of SU(2), shape (2, 2)."""
+    return np.array([gate[0, 0].real, -gate[0, 1].imag, -gate[0, 1].real, -gate[0, 0].imag])
+
+
+def _turns_of(quaternion: Floats) -> Floats:
+    """Angles of RZ, RX, RZ in the order of time; the sign goes into the last."""
+    (x, z, a), sign = su2.to_xza(quaternion)
+    return np.array([-a, x, z + a + 2 * sign])
+
+
+def _eight(matrix: Floats, spare: bool, seed: int) -> Floats:
+    """Angles of SO(8): of its gates, and its phase."""
+    found = _closed(matrix) if spare else _chain(matrix.tobytes(), seed)
+    return _ansatz_angles(found, matrix)
+
+
+def _ansatz_angles(ansatz: Ansatz, matrix: Floats) -> Floats:
+    missing = -np.angle(np.vdot(matrix, ansatz.unitary()))
+    return np.concatenate([*(_turns_of(gate) for gate in ansatz.gates), [missing]])
+
+
+@lru_cache(maxsize=256)
+def _chain(data: bytes, seed: int) -> Ansatz:
+    """A matrix of SO(8), up to its phase, over SHORTEST CZ."""
+    target = Target.of(np.frombuffer(data).reshape(8, 8).astype(np.complex128))
+    pairs = np.array(SHORTEST_PAIRS)
+    for number in range(STARTS):
+        found, _ = target.fit(Ansatz(pairs, random_gates(3 + 2 * SHORTEST, number, seed)))
+        if found is not None:
+            return found
+    raise ArithmeticError(f"a matrix of SO(8) was not found in {SHORTEST} CZ")
+
+
+class _Script:
+    """An ansatz that is written down gate by gate."""
+
+    def __init__(self) -> None:
+        self.pairs: list[tuple[int, int]] = []
+        self.gates = [np.eye(2, dtype=complex) for _ in range(3)]
+        self.last = [0, 1, 2]
+
+    def turn(self, qubit: int, *gates: Gate) -> None:
+        for gate in gates:
+            self.gates[self.last[qubit]] = gate @ self.gates[self.last[qubit]]
+
+    def cz(self, a: int, b: int) -> None:
+        self.pairs.append((a, b))
+        for qubit in (a, b):
+            self.last[qubit] = len(self.gates)
+            self.gates.append(np.eye(2, dtype=complex))
+
+    def ansatz(self) -> Ansatz:
+        special = [gate / np.sqrt(np.linalg.det(gate)) for gate in self.gates]
+        return Ansatz(np.array(self.pairs), np.array([_quaternion(gate) for gate in special]))
+
+
+def _closed(matrix: Floats) -> Ansatz:
+    """A matrix of SO(8), up to its phase, over SPARE CZ."""
+    (u1, u2), angles, (v1, v2) = cosine_sine(matrix)
+    u2 = u2 * _first_bit(4)  # the CZ that the middle layer leaves out
+    script = _Script()
+    _write_direct_sum(script, v1, v2)
+    for angle, control in zip(multiplexor_angles(2 * angles), (2, 1, 2, None), strict=True):
+        script.turn(0, _rotation("y", angle))
+        if control is not None:
+            script.cz(control, 0)
+    _write_direct_sum(script, u1, u2)
+    return script.ansatz()
+
+
+def _write_direct_sum(script: _Script, first: Floats, second: Floats) -> None:
+    """Two matrices of SO(4), selected by qubit 0: in the magic basis they are gates, each of which is
+    W, then exp(i angle Z Z) with qubit 0, then V."""
+    script.turn(1, _S, _H)
+    script.turn(2, _S, _H)
+    script.cz(2, 1)
+    script.turn(1, _H)
+    for qubit, one, other in zip((1, 2), _factors(first), _factors(second), strict=True):
+        basis, angle = _axis(one @ other.conj().T)
+        turned = np.diag(np.exp([1j * angle, -1j * angle]))
+        script.turn(qubit, turned @ basis.conj().T @ other, _H)
+        script.cz(0, qubit)
+        script.turn(qubit, _H, _rotation("z", -2 * angle), _H)
+        script.cz(0, qubit)
+        script.turn(qubit, _H, basis)
+    script.turn(1, _H)
+    script.cz(2, 1)
+    script.turn(1, _H, _S.conj())
+    script.turn(2, _H, _S.conj())
+
+
+def _axis(gate: Gate) -> tuple[Gate, float]:
+    """V and the angle with gate = V diag(exp(2i angle), exp(-2i angle)) V^dagger."""
+    from scipy.linalg import schur
+
+    form, basis = schur(gate, output="complex")
+    return basis, float(np.angle(form[0, 0])) / 2
+
+
+def _rotation(axis: str, angle: float) -> Gate:
+    out = BY_NAME["r" + axis].matrix
+    assert out is not None
+    return out(angle)
+
+
+def add_orthogonal(
+    builder: Builder, angles: Sequence[Angle], qubits: Sequence[int], *, spare: bool = False
+) -> None:
+    """Append the circuit of a matrix of SO(2^k), global phase included.
+
+    Args:
+        builder: where the rows go.
+        angles: in circuit order (`orthogonal_angles`).
+        qubits: k qubits, the first the most significant.
+        spare: see `orthogonal_count`.
+
+    Raises:
+        CircuitError: it is not the right number of angles.
+    """
+    width = len(qubits)
+    if len(angles) != orthogonal_size(width, spare=spare):
+        wanted = orthogonal_size(width, spare=spare)
+        raise CircuitError(f"a rotation on {width} qubits has {wanted} angles here, not {len(angles)}")
+    if width == 1:
+        builder.add("ry", qubits, angles)
+    elif width == 2:
+        _add_four(builder, angles, qubits)
+    elif width == 3:
+        _add_eight(builder, angles, qubits, spare)
+    elif width:
+        side = (len(angles) - 2 ** (width - 1)) // 2
+        _add_direct_sum(builder, angles[:side], qubits, spare)
+        middle = angles[side : len(angles) - side]
+        add_multiplexor(builder, "y", middle, qubits[1:], qubits[0], drop_last=True)
+        _add_direct_sum(builder, angles[len(angles) - side :], qubits, spare)
+
+
+def _add_direct_sum(builder: Builder, angles: Sequence[Angle], qubits: Sequence[int], spare: bool) -> None:
+    side = orthogonal_size(len(qubits) - 1, spare=spare)
+    first, last = qubits[0], qubits[-1]
+    add_orthogonal(builder, angles[:side], qubits[1:], spare=spare)
+    builder.add("cz", [first, last], ())
+    middle = angles[side : len(angles) - side]
+    add_multiplexor(builder, "y", middle, qubits[1:-1], last, drop_last=True)
+    builder.add("cz", [first, last], ())
+    add_orthogonal(builder, angles[len(angles) - side :], qubits[1:], spare=spare)
+
+
+def _add_turns(builder: Builder, angles: Sequence[Angle], qubit: int) -> None:
+    for name, angle in zip(("rz", "rx", "rz"), angles, strict=True):
+        builder.add(name, [qubit], [angle])
+
+
+def _add_four(builder: Builder, angles: Sequence[Angle], qubits: Sequence[int]) -> None:
+    a, b = qubits
+    for name, qubit in (("s", a), ("s", b), ("h", b), ("h", a)):
+        builder.add(name, [qubit], ())
+    builder.add("cz", [b, a], ())
+    builder.add("h", [a], ())
+    _add_turns(builder, angles[:3], a)
+    _add_turns(builder, angles[3:], b)
+    builder.add("h", [a], ())
+    builder.add("cz", [b, a], ())
+    for name, qubit in (("h", a), ("h", b), ("sdg", b), ("sdg", a)):
+        builder.add(name, [qubit], ())
+
+
+def _add_eight(builder: Builder, angles: Sequence[Angle], qubits: Sequence[int], spare: bool) -> None:
+    _add_pairs(builder, angles, qubits, SPARE_PAIRS if spare else SHORTEST_PAIRS)
+
+
+def _add_pairs(
+    builder: Builder, angles: Sequence[Angle], qubits: Sequence[int], pairs: Sequence[Sequence[int]]
+) -> None:
+    gates = [angles[3 * k : 3 * k + 3] for k in range(3 + 2 * len(pairs))]
+    for qubit, gate in zip(qubits, gates[:3], strict=True):
+        _add_turns(builder, gate, qubit)
+    for k, pair in enumerate(pairs):
+        builder.add("cz", [qubits[q] for q in pair], ())
+        for side in range(2):
+            _add_turns(builder, gates[3 + 2 * k + side], qubits[pair[side]])
+    builder.add_phase(angles[-1])
+
+
+def add_reflection(builder: Builder, qubits: Sequence[int]) -> None:
+    """Append the reflection of the last coordinate, diag(1, ..., 1, -1): Z, CZ, or a CZ of all qubits."""
+    if len(qubits) <= 2:
+        builder.add("z" if len(qubits) == 1 else "cz", qubits, ())
+        return
+    phases = np.zeros(2 ** len(qubits))
+    phases[-1] = np.pi
+    add_diagonal(builder, diagonal_angles(phases).tolist(), qubits)
+
+
+def orthogonal_circuit(matrix: Floats, seed: int = 0) -> Circuit:
+    """A circuit for any real orthogonal matrix, global phase included.
+
+    Args:
+        matrix: shape (2^k, 2^k).
+        seed: of random starts.
+
+    Returns:
+        `orthogonal_count(k)` CZ if the determinant is 1; for -1 one more (k = 2) or 2^k - 2 more, but 14, or
+        16 for odd matrices, in all at k = 3. Where a matrix of SO(8) in it is near a singular point, each of these has SPARE CZ.
+
+    Raises:
+        CircuitError: the matrix is not orthogonal, or its size is no power of two.
+    """
+    matrix = np.array(matrix, dtype=np.float64)
+    width = len(matrix).bit_length() - 1
+    if matrix.shape != (2**width, 2**width) or width == 0:
+        raise CircuitError(f"a matrix of 2^k x 2^k was expected, not one of shape {matrix.shape}")
+    builder = Builder(range(width))
+    if np.linalg.det(matrix) < 0:
+        if width == 3:
+            return _reflected_eight(matrix, seed)
+        add_reflection(builder, range(width))
+        matrix[:, -1] *= -1
+    for spare in (False, True):
+        try:
+            angles = orthogonal_angles(matrix, spare=spare, seed=seed)
+        except ArithmeticError:
+            continue
+        add_orthogonal(builder, angles.tolist(), range(width), spare=spare)
+        break
+    return builder.build()
+
+
+def _reflected_eight(matrix: Floats, seed: int) -> Circuit:
+    found = synthesise_three(matrix.astype(np.complex128), 0, seed)
+    builder = Builder(range(3))
+    _add_pairs(builder, _ansatz_angles(found, matrix).tolist(), range(3), found.pairs.tolist())
+    return builder.build()
+
+
+def synthesise_orthogonal(matrix: Floats, tries: int = 0, seed: int = 0) -> Ansatz:
+    """A circuit for a real orthogonal matrix on three qubits: 10 CZ, or at most 14 if the determinant is -1.
 
     Args:
         matrix: shape (8, 8), real and orthogonal.
@@ -37,13 +392,9 @@ def synthesise_orthogonal(matrix: NDArray[np.float64], tries: int = 0, seed: int
     Returns:
         the circuit, equal to the matrix up to global phase.
     """
-    unitary = matrix.astype(np.complex128)
-    if np.linalg.det(matrix) > 0:
-        target = Target.of(unitary)
-        for length in range(SHORTEST, GENERIC):
-            pairs = np.array([CHAIN[i % 2] for i in range(length)])
-            for number in range(STARTS):
-                found, _ = target.fit(Ansatz(pairs, random_gates(3 + 2 * length, number, seed)))
-                if found is not None:
-                    return shrink(found, tries, seed)
-    return synthesise_three(unitary, tries, seed)
+    if np.linalg.det(matrix) < 0:
+        return synthesise_three(matrix.astype(np.complex128), tries, seed)
+    try:
+        return shrink(_chain(np.ascontiguousarray(matrix, dtype=np.float64).tobytes(), seed), tries, seed)
+    except ArithmeticError:
+        return shrink(_closed(matrix), tries, seed)
