@@ -19,6 +19,7 @@ from qattn_compiler.report.files import write_folder
 from qattn_compiler.targets.target import Target
 from qattn_compiler.unit import Unit
 from qattn_compiler.verify.compare import Verification
+from qattn_compiler.verify.simulate import probabilities
 
 if TYPE_CHECKING:
     from qattn_compiler.report.report import Report
@@ -54,13 +55,15 @@ class Estimate(np.ndarray[Any, np.dtype[np.float64]]):
 class Readout:
     """How one number of the output is read: value = scale * <observable> + offset.
 
+    A shot counts 0 where a qubit of `postselect` was measured as another bit.
+
     Attributes:
         circuit: index into `Compiled.circuits`.
         position: index of the number in the expression's whole output array.
         observable: a `cirq.PauliString` on the circuit's qubits.
         scale: the sub-normalisation.
         offset: the classical part.
-        postselect: qubit -> bit that must be measured; empty where nothing is thrown away.
+        postselect: qubit -> bit that must be measured; empty where every shot counts.
     """
 
     circuit: int
@@ -135,13 +138,16 @@ class Compiled:
         out: list[Readout | None] = [None] * len(self.positions)
         for unit in self.units:
             qubits = [self.target.device.qubits[q] for q in unit.observed]
-            observable = cirq_results.z_product(qubits)
             batch = unit.batch
-            columns = zip(batch.member, batch.position, batch.scale, batch.offset, strict=True)
-            for member, position, scale, offset in columns:
+            observables, which = batch.reads
+            signs = [cirq_results.z_product([qubits[i] for i in one.parity]) for one in observables]
+            given = [MappingProxyType({qubits[i]: bit for i, bit in one.given}) for one in observables]
+            columns = zip(batch.member, batch.position, batch.scale, batch.offset, which, strict=True)
+            for member, position, scale, offset, one in columns:
                 circuit = number[(id(unit), int(member) if unit.fused is not None else 0)]
                 place = tuple(self.positions[position].tolist())
-                out[position] = Readout(circuit, place, observable, float(scale), float(offset))
+                read = Readout(circuit, place, signs[one], float(scale), float(offset), given[one])
+                out[position] = read
         return tuple(r for r in out if r is not None)
 
     @cached_property
@@ -180,7 +186,7 @@ class Compiled:
         if shots is None:
             if sampler is not None:
                 raise OptionError("a sampler needs shots", hint="evaluate(shots=1000, sampler=...)")
-            return self._decode([unit.expectations() for unit in self.units])[0]
+            return self._decode([moments(unit)[0] for unit in self.units])[0]
         return self._sample(_check_shots(shots), sampler, progress)
 
     def bind(self, values: Mapping[str, Any]) -> Compiled:
@@ -221,7 +227,8 @@ class Compiled:
                 }
             )
         rule = (
-            "value = scale * <product of the observable's Paulis> + offset; shots come under measurement_key"
+            "value = scale * <product of the observable's Paulis> + offset, where a shot with another bit "
+            "than one of postselect counts 0; shots come under measurement_key"
         )
         return {
             "rule": rule,
@@ -240,11 +247,11 @@ class Compiled:
         return files
 
     def _decode(self, expectations: Sequence[Floats]) -> tuple[Floats, Floats]:
-        """Outputs and scales in the shape of the output, from each unit's expectations."""
+        """Outputs and scales in the shape of the output, from the expectations of each unit's read-outs."""
         flat, scales = np.empty(len(self.positions)), np.empty(len(self.positions))
         for unit, means in zip(self.units, expectations, strict=True):
             batch = unit.batch
-            flat[batch.position] = batch.scale * means[batch.member] + batch.offset
+            flat[batch.position] = batch.scale * means + batch.offset
             scales[batch.position] = batch.scale
         return flat.reshape(self.output_shape), scales.reshape(self.output_shape)
 
@@ -258,19 +265,38 @@ class Compiled:
                 raise TargetError(f"there is no noisy virtual machine of {sampler}")
             sampler = target.noisy_sampler()
         sampler = cirq_results.check_sampler(sampler)
-        means = cirq_results.parity_means(self.circuits, sampler, shots, progress)
-        by_unit = [np.zeros(unit.batch.circuits) for unit in self.units]
-        index = {id(unit): u for u, unit in enumerate(self.units)}
-        for mean, (unit, member) in zip(means, self._places, strict=True):
-            by_unit[index[id(unit)]][member] = mean
-        values, scales = self._decode(by_unit)
-        variances = [1.0 - m**2 for m in by_unit]
+        by_unit = {id(unit): np.zeros((2, len(unit.batch.position))) for unit in self.units}
+        bits = cirq_results.sampled_bits(self.circuits, sampler, shots, progress)
+        for shot_bits, (unit, member) in zip(bits, self._places, strict=True):
+            observables, which = unit.batch.reads
+            reads = np.flatnonzero(unit.batch.member == member)
+            needed, place = np.unique(which[reads], return_inverse=True)
+            counts = np.stack([observables[k].counts(shot_bits) for k in needed])
+            found = np.stack([counts.mean(axis=1), (counts**2).mean(axis=1)])
+            by_unit[id(unit)][:, reads] = found[:, place]
+        values, scales = self._decode([by_unit[id(unit)][0] for unit in self.units])
         spread = np.empty(len(self.positions))
-        for unit, variance in zip(self.units, variances, strict=True):
-            spread[unit.batch.position] = variance[unit.batch.member]
-        # Unbiased variance of a mean of +-1. One shot says nothing about its spread: the largest there is.
+        for unit in self.units:
+            mean, square = by_unit[id(unit)]
+            spread[unit.batch.position] = square - mean**2
+        # Unbiased variance of the mean. One shot says nothing about its spread: the largest there is.
         error = np.sqrt(spread / (shots - 1)) if shots > 1 else np.ones(len(spread))
         return Estimate(values, np.abs(scales) * error.reshape(self.output_shape), shots)
+
+
+def moments(unit: Unit) -> tuple[Floats, Floats]:
+    """Exact expectations of what each read-out of a bound unit counts, and of its square: shape (readouts,)
+    each."""
+    batch = unit.batch
+    if not batch.observables:
+        means = unit.expectations()[batch.member]
+        return means, np.ones_like(means)
+    observables, which = batch.reads
+    size = len(unit.observed)
+    bits = (np.arange(2**size)[:, None] >> np.arange(size)[::-1]) & 1
+    counts = np.stack([one.counts(bits) for one in observables])
+    found = probabilities(unit.states(), unit.observed)
+    return (found @ counts.T)[batch.member, which], (found @ (counts**2).T)[batch.member, which]
 
 
 def _file_name(index: int, total: int) -> str:

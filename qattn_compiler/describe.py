@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from qattn_compiler.compiled import Compiled
+from qattn_compiler.compiled import Compiled, moments
 from qattn_compiler.report.metrics import shots_for_bound, shots_for_standard_error
 from qattn_compiler.report.report import Report, picture_names
 from qattn_compiler.unit import Unit
@@ -68,6 +68,7 @@ def describe(compiled: Compiled, story: Story) -> Report:
         },
         "shots": _shots(compiled, story.wanted_error),
         "scale_max": max((float(np.abs(u.batch.scale).max(initial=0)) for u in units), default=0.0),
+        "success_min": _extreme(min, [_least_success(u) for u in units]),
         "structures": [_structure(compiled, u, name) for u, name in zip(units, pictures, strict=True)],
         "verification": compiled.verification.to_dict(),
         "notes": story.notes,
@@ -80,6 +81,13 @@ def _circuits(unit: Unit) -> int:
     return unit.batch.circuits if unit.fused is not None else 1
 
 
+def _least_success(unit: Unit) -> float | None:
+    """The lowest probability that the auxiliary qubits of a circuit end in |0>; None while unbound."""
+    if unit.fused is None:
+        return None
+    return 1.0 if unit.batch.success is None else float(unit.batch.success.min(initial=1.0))
+
+
 def _extreme(pick: Any, values: list[float | None]) -> float | None:
     return None if not values or None in values else pick(values)
 
@@ -87,7 +95,7 @@ def _extreme(pick: Any, values: list[float | None]) -> float | None:
 def _structure(compiled: Compiled, unit: Unit, picture: str) -> dict[str, Any]:
     program = unit.batch.program
     labels = [str(compiled.target.device.qubits[q]) for q in unit.routed.initial]
-    names = [f"{name}[{i}]" for name, wires in program.wires.items() for i in range(len(wires))]
+    names = [f"{register.name}[{i}]" for register in program.registers for i in range(register.width)]
     measured = unit.metrics()
     return {
         "program": program.to_text(),
@@ -110,10 +118,11 @@ def _shots(compiled: Compiled, error: float) -> dict[str, Any]:
         return {"error": error, "per_circuit_max": None, "total": None, "hoeffding_95_max": None}
     largest, total, bound = 0, 0, 0
     for unit in compiled.units:
-        means = unit.expectations()[unit.batch.member] if unit.batch.circuits else np.zeros(0)
+        means, squares = moments(unit) if unit.batch.circuits else (np.zeros(0), np.zeros(0))
         wanted = np.zeros(unit.batch.circuits, dtype=np.int64)
-        for member, scale, mean in zip(unit.batch.member, unit.batch.scale, means, strict=True):
-            wanted[member] = max(wanted[member], shots_for_standard_error(error, float(scale), float(mean)))
-            bound = max(bound, shots_for_bound(error, float(scale)))
+        columns = (unit.batch.member, unit.batch.scale.tolist(), means.tolist(), squares.tolist())
+        for member, scale, mean, square in zip(*columns, strict=True):
+            wanted[member] = max(wanted[member], shots_for_standard_error(error, scale, mean, square))
+            bound = max(bound, shots_for_bound(error, scale))
         largest, total = max(largest, int(wanted.max(initial=0))), total + int(wanted.sum())
     return {"error": error, "per_circuit_max": largest, "total": total, "hoeffding_95_max": bound}

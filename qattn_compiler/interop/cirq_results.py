@@ -117,19 +117,16 @@ def check_sampler(sampler: Any) -> Any:
     return sampler
 
 
-def parity_means(
+def sampled_bits(
     circuits: Sequence[cirq.AbstractCircuit],
     sampler: cirq.Sampler,
     shots: int,
     progress: Callable[[str, int, int], None],
-) -> NDArray[np.float64]:
-    """Mean of (-1)^(sum of the bits under READ_KEY) of each circuit, over `shots` runs; shape (circuits,)."""
-    out = np.empty(len(circuits))
+) -> Iterator[NDArray[np.integer]]:
+    """The bits under READ_KEY of each circuit, shape (shots, qubits)."""
     for i, circuit in enumerate(circuits):
-        bits = sampler.run(circuit, repetitions=shots).measurements[READ_KEY]
-        out[i] = 1.0 - 2.0 * (bits.sum(axis=1) % 2).mean()
+        yield sampler.run(circuit, repetitions=shots).measurements[READ_KEY]
         progress("sample", i + 1, len(circuits))
-    return out
 
 
 def expand_unknown(

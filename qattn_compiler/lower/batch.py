@@ -15,11 +15,32 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
+@dataclass(frozen=True)
+class Observable:
+    """What a shot counts: the sign (-1)^(sum of some bits), but 0 unless other bits are as wanted.
+
+    Attributes:
+        parity: the bits of the sign, by their places in `Program.observed`.
+        given: (place, bit) of those that must be found.
+    """
+
+    parity: tuple[int, ...]
+    given: tuple[tuple[int, int], ...] = ()
+
+    def counts(self, bits: NDArray[np.integer]) -> Floats:
+        """1, -1 or 0 for each shot: shape (shots, observed qubits) -> (shots,)."""
+        found = np.ones(len(bits), dtype=bool)
+        for place, bit in self.given:
+            found &= bits[:, place] == bit
+        signs: Floats = 1.0 - 2.0 * (bits[:, list(self.parity)].sum(axis=1) % 2)
+        return signs * found
+
+
 @dataclass(frozen=True, eq=False)
 class Batch:
     """Circuits that share a structure.
 
-    output[position[r]] = scale[r] * <product of Z>_{circuit member[r]} + offset[r]
+    output[position[r]] = scale[r] * <observable which[r]>_{circuit member[r]} + offset[r]
 
     Attributes:
         program: the structure.
@@ -28,6 +49,10 @@ class Batch:
         position: shape (readouts,): index into the list of chosen outputs.
         scale: shape (readouts,).
         offset: shape (readouts,).
+        observables: what is read; the product of Z of all observed qubits, if none are named.
+        which: shape (readouts,): index into them.
+        success: shape (circuits,): with which probability the circuit's auxiliary qubits are found in |0>;
+            None where there are none.
     """
 
     program: Program
@@ -36,11 +61,22 @@ class Batch:
     position: Ints
     scale: Floats
     offset: Floats
+    observables: tuple[Observable, ...] = ()
+    which: Ints | None = None
+    success: Floats | None = None
 
     @property
     def circuits(self) -> int:
         """How many circuits."""
         return len(next(iter(self.numbers.values())))
+
+    @property
+    def reads(self) -> tuple[tuple[Observable, ...], Ints]:
+        """The observables, and which of them each read-out takes."""
+        if self.which is not None:
+            return self.observables, self.which
+        everything = Observable(tuple(range(len(self.program.observed))))
+        return (everything,), np.zeros(len(self.position), dtype=np.int64)
 
 
 @dataclass(frozen=True, eq=False)

@@ -96,11 +96,18 @@ def _known(value: float) -> float | None:
     return value if isfinite(value) else None
 
 
-def shots_for_standard_error(error: float, scale: float, expectation: float) -> int:
-    """Shots until the standard error of scale * <observable> is `error`; at least 1."""
+def shots_for_standard_error(error: float, scale: float, expectation: float, square: float = 1.0) -> int:
+    """Shots until the standard error of scale * <observable> is `error`; at least 1.
+
+    Args:
+        error: in units of the output.
+        scale: the sub-normalisation.
+        expectation: of the observable.
+        square: of its square: 1 where every shot counts 1 or -1.
+    """
     if scale == 0:
         return 1
-    variance = max(0.0, 1.0 - expectation**2)
+    variance = max(0.0, square - expectation**2)
     return max(1, ceil(variance * (scale / error) ** 2 - 1e-9))
 
 

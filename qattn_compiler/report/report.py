@@ -16,6 +16,12 @@ MARKDOWN_DIGITS = 4
 MOST_LINES = 16
 """Qubits and couplings that a page lists, those with the largest errors first; the data have all."""
 
+NORMS = {
+    "scale_max": "sub-normalisation (scale of a read-out), largest",
+    "success_min": "auxiliary qubits found in 0, least probability",
+}
+"""What a page says of how read-outs become numbers."""
+
 
 @dataclass(frozen=True)
 class Report:
@@ -96,6 +102,7 @@ def _summary(data: dict[str, Any]) -> list[str]:
         ("depth, most", totals["depth_max"]),
         ("duration, longest", _unit_of(totals["duration_ns_max"], "ns")),
         ("estimated fidelity, lowest", totals["fidelity_min"]),
+        *((words, data[name]) for name, words in NORMS.items() if name in data),
         (
             f"shots a circuit for a standard error of {data['shots']['error']}",
             data["shots"]["per_circuit_max"],

@@ -349,7 +349,8 @@ def orthogonal_circuit(matrix: Floats, seed: int = 0) -> Circuit:
 
     Returns:
         `orthogonal_count(k)` CZ if the determinant is 1; for -1 one more (k = 2) or 2^k - 2 more, but 14, or
-        16 for odd matrices, in all at k = 3. Where a matrix of SO(8) in it is near a singular point, each of these has SPARE CZ.
+        16 for a few, in all at k = 3. Where a matrix of SO(8) in it is near a singular point, each such has
+        SPARE CZ.
 
     Raises:
         CircuitError: the matrix is not orthogonal, or its size is no power of two.

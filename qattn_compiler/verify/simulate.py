@@ -103,6 +103,24 @@ def expectation_z(groups: Sequence[Group], observed: Sequence[int]) -> Floats:
     return np.broadcast_to(np.asarray(total, dtype=np.float64), (batch,)).copy()
 
 
+def probabilities(groups: Sequence[Group], qubits: Sequence[int]) -> Floats:
+    """Of each outcome of measuring some qubits, shape (batch, 2^n); a qubit in no group is |0>."""
+    batch = len(groups[0].states) if groups else 1
+    order: list[int] = []
+    joint: Floats = np.ones((batch, 1))
+    for group in groups:
+        kept = [q for q in group.qubits if q in qubits]
+        others = tuple(1 + i for i, q in enumerate(group.qubits) if q not in qubits)
+        squares = (np.abs(group.states) ** 2).reshape(batch, *(2,) * len(group.qubits))
+        joint = np.einsum("bi,bj->bij", joint, squares.sum(axis=others).reshape(batch, -1)).reshape(batch, -1)
+        order += kept
+    idle = [q for q in qubits if q not in order]
+    joint = np.pad(joint[:, :, None], ((0, 0), (0, 0), (0, 2 ** len(idle) - 1)))
+    order += idle
+    joint = joint.reshape(batch, *(2,) * len(order))
+    return np.transpose(joint, (0, *(1 + order.index(q) for q in qubits))).reshape(batch, -1)
+
+
 def joint_states(groups: Sequence[Group], qubits: Sequence[int]) -> States:
     """States of the named qubits in that order, shape (batch, 2^n); all other qubits must be in |0>.
 

@@ -73,14 +73,14 @@ def test_what_has_no_json_form():
         cirq_results.to_json(cirq.Circuit(cirq.X(Q[0]) ** sympy.sin(sympy.Symbol("a"))))
 
 
-def test_parity_means():
+def test_sampled_bits():
     circuits = [
         cirq.Circuit(cirq.X(Q[0]), cirq.measure(Q[0], key=cirq_results.READ_KEY)),
         cirq.Circuit(cirq.X.on_each(Q[:2]), cirq.measure(*Q[:2], key=cirq_results.READ_KEY)),
     ]
     seen = []
-    means = cirq_results.parity_means(circuits, cirq.Simulator(), 10, lambda *step: seen.append(step))
-    assert means.tolist() == [-1.0, 1.0]
+    bits = list(cirq_results.sampled_bits(circuits, cirq.Simulator(), 3, lambda *step: seen.append(step)))
+    assert [shots.tolist() for shots in bits] == [[[1]] * 3, [[1, 1]] * 3]
     assert seen == [("sample", 1, 2), ("sample", 2, 2)]
 
 

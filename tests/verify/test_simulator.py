@@ -14,7 +14,14 @@ from qattn_compiler.circuit.table import Builder
 from qattn_compiler.errors import VerificationError
 from qattn_compiler.interop.cirq_io import to_cirq
 from qattn_compiler.verify.compare import state_distances, unitary_distance
-from qattn_compiler.verify.simulate import connected_groups, expectation_z, joint_states, simulate, unitary
+from qattn_compiler.verify.simulate import (
+    connected_groups,
+    expectation_z,
+    joint_states,
+    probabilities,
+    simulate,
+    unitary,
+)
 
 NAMES = tuple(g.name for g in GATES if g.num_qubits)
 
@@ -98,3 +105,15 @@ def test_differences_are_seen(gate):
 def test_limits():
     with pytest.raises(VerificationError, match="at most 12"):
         unitary(Builder(range(13)).build())
+
+
+def test_probabilities_are_those_of_the_state():
+    rng = np.random.default_rng(5)
+    circuit = random_circuit(rng, 5, 8, symbolic=0.0)
+    groups = simulate(circuit, circuit.angles[None])
+    whole = np.abs(joint_states(groups, range(5))).reshape((2,) * 5) ** 2
+    for qubits in ((0, 1, 2, 3, 4), (3, 1), (4,), (2, 0, 4), ()):
+        rest = tuple(q for q in range(5) if q not in qubits)
+        order = [sorted(qubits).index(q) for q in qubits]
+        expected = whole.sum(axis=rest).transpose(order).reshape(-1)
+        np.testing.assert_allclose(probabilities(groups, qubits)[0], expected, atol=1e-12)
