@@ -36,6 +36,7 @@ MODULES: Final[dict[str, tuple[str, ...]]] = {
         "qattn_compiler.passes.circuit.three_qubit_kernels",
         "qattn_compiler.synth.instantiate_kernels",
         "qattn_compiler.synth.parity_kernels",
+        "qattn_compiler.synth.steiner_kernels",
     ),
 }
 """Modules with kernels by the stage that needs them: attention; circuits at level 2; circuits at level 3 and
@@ -147,16 +148,18 @@ def search_example() -> None:
 
 
 def boundary_example() -> None:
-    """Known inputs, measurements, SWAPs; a schedule."""
+    """Known inputs, measurements, SWAPs; a schedule; a parity network on a machine."""
     from qattn_compiler import targets
     from qattn_compiler.circuit.table import Builder
     from qattn_compiler.passes.circuit.decouple import Decouple
+    from qattn_compiler.passes.circuit.route_parities import RouteParities
     from qattn_compiler.passes.circuit.schedule import Schedule
     from qattn_compiler.passes.circuit.simplify_boundaries import SimplifyBoundaries
 
     SimplifyBoundaries(True, True, True).run(_written((*_TOFFOLI, ("swap", 1, 2), ("measure", 1))))
     device = targets.get("google.willow").device
     Decouple(device).run(Schedule(device).run(Builder(device.qubits).build()))
+    RouteParities(device).route(_written(_TOFFOLI[1:-1]))
 
 
 _TOFFOLI: Final[tuple[tuple[Any, ...], ...]] = (

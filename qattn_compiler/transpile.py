@@ -18,12 +18,13 @@ from qattn_compiler.circuit.table import Circuit
 from qattn_compiler.errors import OptionError, VerificationError
 from qattn_compiler.interop.cirq_read import read
 from qattn_compiler.passes.circuit.cancel_inverses import CancelInverses
-from qattn_compiler.passes.circuit.cost import Cost, cost_function
+from qattn_compiler.passes.circuit.cost import Cost, cost_function, entanglers
 from qattn_compiler.passes.circuit.drop_negligible import DropNegligible
 from qattn_compiler.passes.circuit.join_rotations import JoinRotations
 from qattn_compiler.passes.circuit.merge_rotations import MergeRotations
 from qattn_compiler.passes.circuit.optimize import Optimized
 from qattn_compiler.passes.circuit.route import Route
+from qattn_compiler.passes.circuit.route_parities import RouteParities
 from qattn_compiler.pipeline import Pass, Pipeline
 from qattn_compiler.progress import Progress, silent
 from qattn_compiler.report.chip import draw_chip
@@ -33,6 +34,7 @@ from qattn_compiler.targets.target import Target, check_level
 from qattn_compiler.unit import Step
 from qattn_compiler.verify.compare import NOT_VERIFIED, Verification, unitary_distance
 from qattn_compiler.verify.replay import check_routing
+from qattn_compiler.verify.words import by_words
 
 MAX_UNITARY = 10
 """Circuits on up to this many machine qubits are compared as whole unitaries."""
@@ -114,7 +116,7 @@ def transpile(
     out = machine.to_cirq(native)
     machine.validate(out)
     if verify:
-        check_routing(logical, routed.circuit, routed.initial, routed.final, _adjacency_of(routed))
+        check_route(logical, routed)
     routed = replace(routed, final=routed.final[place])
     verification = check(source, routed, native, _allowed(source, track)) if verify else NOT_VERIFIED
     report = tell(machine, native, routed, track, verification, perf_counter() - begin)
@@ -159,9 +161,10 @@ class Search:
         found = [replace(one, circuit=self._joined(one.circuit)) for one in optimizer.candidates(source)]
         optimized = perf_counter() - started
         track.progress("optimize", 1, 1)
-        chosen = found[self._cheapest(found) if len(found) > 1 else 0]
+        routed, chosen = min(map(self._best_route, self._promising(found)), key=self._price_of)
+        if self.level >= 3 and routed.swaps:
+            routed, chosen = self._with_parities(found, routed, chosen)
         track.steps.append(Step("optimize", "logical", optimized, metrics(chosen.circuit)))
-        routed = self._best_route(chosen.circuit)
         track.progress("route", len(found), len(found))
         track.dropped += chosen.dropped
         track.infidelity = chosen.infidelity
@@ -175,29 +178,51 @@ class Search:
             return circuit
         return Pipeline((JoinRotations(), MergeRotations(), CancelInverses()), label="join").run(circuit)
 
-    def _best_route(self, circuit: Circuit) -> Routed:
+    def _best_route(self, one: Optimized) -> tuple[Routed, Optimized]:
         """The route that costs least once it is native: the router does not see what becomes of its gates, so
         that the fewest gates may be best for any objective."""
-        names = dict.fromkeys((self.objective, "count"))
-        routes = [self._route(name).route(circuit) for name in names]
-        return routes[0] if len(routes) == 1 else min(routes, key=lambda routed: self._price(routed.circuit))
+        routers = [self._route(name) for name in dict.fromkeys((self.objective, "count"))]
+        if self.level >= 3:
+            routers.append(self._route("count", "quick"))
+        routes = [(router.route(one.circuit), one) for router in routers]
+        return routes[0] if len(routes) == 1 else min(routes, key=self._price_of)
 
-    def _route(self, objective: str, quick: bool = False) -> Route:
-        return self.machine.route(self.level, self.seed, quick, objective)
+    def _with_parities(
+        self, found: list[Optimized], routed: Routed, chosen: Optimized
+    ) -> tuple[Routed, Optimized]:
+        """The route, or that of a circuit with its CNOT and phase regions built anew on the machine if this
+        costs less; each circuit is tried, from two layouts."""
+        router, limit = RouteParities(self.machine.device, self.seed), entanglers(routed.circuit)
+        best = self._price(routed.circuit), routed, chosen
+        for one in found:
+            for initial in (None, routed.initial):
+                other = router.route(one.circuit, initial, limit)
+                if other is not None and (price := self._price(other.circuit)) < best[0]:
+                    best = price, other, one
+        return best[1:]
+
+    def _route(self, objective: str, effort: str = "usual") -> Route:
+        return self.machine.route(self.level, self.seed, effort, objective)
+
+    def _price_of(self, way: tuple[Routed, Optimized]) -> Cost:
+        return self._price(way[0].circuit)
 
     def _price(self, circuit: Circuit) -> Cost:
         """What a routed circuit costs once it is native."""
         finish = self.machine.physical_passes(self.level, self.track.atol)
         return cost_function(self.objective, self.machine.device)(finish.run(circuit))
 
-    def _cheapest(self, found: list[Optimized]) -> int:
-        """Which circuit costs least after a short search for a route."""
-        quick = self._route("count", quick=True)
+    def _promising(self, found: list[Optimized]) -> list[Optimized]:
+        """The circuits that cost least after a short search for a route: two of them at level 3, else one."""
+        if len(found) == 1:
+            return found
+        quick = self._route("count", "quick")
         costs = []
         for number, one in enumerate(found):
             self.track.progress("route", number, len(found))
             costs.append(self._price(quick.route(one.circuit).circuit))
-        return costs.index(min(costs))
+        order = sorted(range(len(found)), key=costs.__getitem__)
+        return [found[number] for number in order[: 2 if self.level >= 3 else 1]]
 
 
 class Track:
@@ -246,6 +271,22 @@ def check(source: Circuit, routed: Routed, native: Circuit, allowed: float) -> V
         )
     what = "whole unitary" + (" at random parameter values" if source.is_symbolic else "")
     return Verification(f"{what}, and routing replayed", error, allowed, True, {"unitary": error})
+
+
+def check_route(logical: Circuit, routed: Routed) -> None:
+    """Replay the routing gate by gate; where gates were built anew, compare both as Pauli rotations.
+
+    Raises:
+        VerificationError: they differ.
+    """
+    if not routed.is_rebuilt:
+        check_routing(logical, routed.circuit, routed.initial, routed.final, _adjacency_of(routed))
+        return
+    found = by_words(logical, routed.circuit, routed.initial, routed.final)
+    if not found.equal or found.error > TOLERANCE:
+        raise VerificationError(
+            f"the routed circuit is not the optimizer's: {found.detail}", hint="please report this"
+        )
 
 
 def _allowed(source: Circuit, track: Track) -> float:

@@ -175,7 +175,7 @@ def compile_unit(
     steps.append(Step("synthesise", "lower", perf_counter() - begin, metrics(logical)))
     circuit = target.logical_passes(level).run(logical, hook("logical"))
     begin = perf_counter()
-    routed = target.route(level, seed).route(circuit)
+    routed = target.route(level, seed, "long").route(circuit)
     steps.append(Step("route", "route", perf_counter() - begin, metrics(routed.circuit)))
     template = target.physical_passes(level).run(routed.circuit, hook("physical"))
     unit = Unit(target, batch, logical, template, routed, (), None)
@@ -206,7 +206,7 @@ def _planned(unit: Unit, level: int, seed: int, steps: list[Step]) -> Unit:
     builder = Builder(range(size))
     plan.add(builder, [(0.0, {f"{_TURN}{k}": np.pi}) for k in range(2**size - 1)])
     program.measure(builder)
-    route, gates = unit.target.route(level, seed), builder.build()
+    route, gates = unit.target.route(level, seed, "long"), builder.build()
     routed = route.route(gates)  # where on the chip the same couplings err least
     if routed.swaps:
         routed = route.route(gates, plan.places)

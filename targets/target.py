@@ -34,8 +34,13 @@ from qattn_compiler.targets.gateset import NativeGateset, native_passes
 from qattn_compiler.targets.machine import EQUATORIAL, as_phased_x
 
 LEVELS = (0, 1, 2, 3)
-_TRIALS = (1, 8, 40, 160)
-"""Router starts by optimization level."""
+_SEARCH = {
+    "quick": ((1, 0.0), (2, 0.0), (2, 0.0), (4, 0.3)),
+    "usual": ((1, 0.0), (4, 0.3), (4, 0.3), (160, 1.0)),
+    "long": ((1, 0.0), (8, 1.0), (40, 1.0), (160, 1.0)),
+}
+"""The router's starts and polish by optimization level: to compare circuits, for a circuit, and for a
+structure that is compiled once for many circuits."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,11 +129,18 @@ class Target:
         check_level(level)
         return Optimize(level, atol, seed=seed, fidelity=fidelity)
 
-    def route(self, level: int, seed: int, quick: bool = False, objective: str = "count") -> Route:
-        """The placement and routing pass (`quick`: a short search, to compare circuits)."""
+    def route(self, level: int, seed: int, effort: str = "usual", objective: str = "count") -> Route:
+        """The placement and routing pass.
+
+        Args:
+            level: optimization level.
+            seed: of all random choices.
+            effort: "quick" (to compare circuits), "usual", or "long" (for what is compiled once).
+            objective: "count", "depth" or "fidelity".
+        """
         check_level(level)
-        trials = _TRIALS[1] if quick else _TRIALS[level]
-        return Route(self.device, seed=seed, trials=trials, objective=objective)
+        trials, polish = _SEARCH[effort][level]
+        return Route(self.device, seed=seed, trials=trials, polish=polish, objective=objective)
 
     def physical_passes(self, level: int, atol: float = 0.0) -> Pipeline[Circuit]:
         """What runs on physical qubits: native gates only at the end, symbolic ones included.

@@ -458,6 +458,7 @@ def search(
     trials: int = 20,
     lookahead: int = 20,
     decay: float = 0.001,
+    polish: float = 1.0,
     objective: str = "count",
     initial: Layout | None = None,
 ) -> Choice:
@@ -470,6 +471,8 @@ def search(
     from qattn_compiler.passes.circuit import kernels
 
     check_options(trials, lookahead, decay, objective)
+    if not polish >= 0:
+        raise OptionError(f"polish={polish}: a number, 0 or more, was expected")
     whole, home = problem, homes(problem, device)
     is_long = len(whole.eras.hard) > _LONG
     if is_long:
@@ -479,7 +482,7 @@ def search(
     price = np.array(PRICES[objective])
     knobs = knob_sets(device, lookahead, decay, len(problem.ways) > 1)
     rng = np.random.default_rng(seed)
-    effort = Effort.of(problem, trials, initial is not None)
+    effort = Effort.of(problem, trials, polish, initial is not None)
     if initial is None:
         starts = _starts(problem, device, home, chip, rng, effort.trials)
     else:
@@ -605,14 +608,14 @@ class Effort:
     tries: int
 
     @staticmethod
-    def of(problem: Problem, trials: int, fixed: bool) -> Effort:
+    def of(problem: Problem, trials: int, polish: float, fixed: bool) -> Effort:
         """The effort for a problem; `fixed`: the layout is given."""
         # About the microseconds of one pass.
         cost = max(1.0, len(problem.eras.hard) * (1.0 + problem.size / 8.0))
         passes = 30_000.0 * trials / cost
         rounds = 1 if fixed else (4 if passes > 50 else 2)
         starts = int(min(trials if cost > 500 else 2 * trials, max(2.0, passes / (2 * rounds - 1))))
-        tries = int(min(20.0 * trials, 10_000.0 * trials / cost))
+        tries = int(polish * min(20.0 * trials, 10_000.0 * trials / cost))
         return Effort(starts, rounds, 3, tries) if tries >= 100 else Effort(starts, rounds, 1, 3 * tries)
 
 

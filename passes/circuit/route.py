@@ -48,6 +48,7 @@ class Route:
         lookahead: size of the extended set.
         decay: how much a qubit's price grows with each SWAP it is in; more gives less depth.
         objective: "count" (native two-qubit gates), "depth" or "fidelity".
+        polish: how much the best routes are routed anew, stretch by stretch; 0: not at all.
     """
 
     device: Device
@@ -56,6 +57,7 @@ class Route:
     lookahead: int = 20
     decay: float = 0.001
     objective: str = "count"
+    polish: float = 1.0
     name: ClassVar[str] = "route"
 
     def __post_init__(self) -> None:
@@ -142,6 +144,7 @@ class Route:
             self.device,
             seed=self.seed,
             trials=self.trials,
+            polish=self.polish,
             lookahead=self.lookahead,
             decay=self.decay,
             objective=self.objective,

@@ -19,9 +19,11 @@ class Routed:
         initial: shape (logical qubits,), int32: logical index -> physical index before the first row.
         final: shape (logical qubits,), int32: logical index -> physical index after the last row.
         swaps: how many "swap" rows were inserted.
+        is_rebuilt: gates were built anew, so that they cannot be followed one by one.
     """
 
     circuit: Circuit
     initial: NDArray[np.int32]
     final: NDArray[np.int32]
     swaps: int
+    is_rebuilt: bool = False
