@@ -88,7 +88,7 @@ class PrepareState:
     def build(self, builder: Builder, wires: Wires) -> None:
         """Append the cascade of multiplexed RY."""
         qubits = wires[self.register]
-        add_real_state(builder, _parameters(builder, self.slot, 2 ** len(qubits) - 1), qubits)
+        add_real_state(builder, parameters(builder, self.slot, 2 ** len(qubits) - 1), qubits)
 
     def values(self, numbers: Mapping[str, Floats]) -> dict[str, Floats]:
         """Rotation angles in half turns."""
@@ -142,7 +142,7 @@ class Multiplexor:
     def build(self, builder: Builder, wires: Wires) -> None:
         """Append rotations and CZ along a Gray code."""
         controls = wires[self.controls]
-        angles = _parameters(builder, self.slot, 2 ** len(controls))
+        angles = parameters(builder, self.slot, 2 ** len(controls))
         add_multiplexor(builder, self.axis, angles, controls, wires[self.target][0], drop_last=self.up_to_cz)
 
     def values(self, numbers: Mapping[str, Floats]) -> dict[str, Floats]:
@@ -193,7 +193,7 @@ class RotationLayer:
     def build(self, builder: Builder, wires: Wires) -> None:
         """Append one rotation a qubit."""
         qubits = wires[self.register]
-        for qubit, angle in zip(qubits, _parameters(builder, self.slot, len(qubits)), strict=True):
+        for qubit, angle in zip(qubits, parameters(builder, self.slot, len(qubits)), strict=True):
             builder.add("r" + self.axis, [qubit], [angle])
 
     def values(self, numbers: Mapping[str, Floats]) -> dict[str, Floats]:
@@ -243,7 +243,8 @@ class Measure:
         return states
 
 
-def _parameters(builder: Builder, slot: str, count: int) -> list[Angle]:
+def parameters(builder: Builder, slot: str, count: int) -> list[Angle]:
+    """Angles of pi times new parameters `slot_0`, `slot_1`, ..."""
     out: list[Angle] = []
     for k in range(count):
         name = f"{slot}_{k}"
