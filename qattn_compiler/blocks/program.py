@@ -33,15 +33,17 @@ class Program:
         blocks: in order of execution.
         read: names of the registers whose product of Z is the observable.
         meaning: in words, what the observable's expectation is.
+        joined: names for several registers as one: (name, registers in order).
     """
 
     registers: tuple[Register, ...]
     blocks: tuple[Block, ...]
     read: tuple[str, ...]
     meaning: str
+    joined: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     def __post_init__(self) -> None:
-        names = [r.name for r in self.registers]
+        names = [r.name for r in self.registers] + [name for name, _ in self.joined]
         unknown = {n for block in self.blocks for n in block.registers} - set(names)
         if len(set(names)) != len(names) or unknown or not set(self.read) <= set(names):
             raise LoweringError(f"registers {names} do not fit the blocks (unknown: {sorted(unknown)})")
@@ -53,11 +55,14 @@ class Program:
 
     @property
     def wires(self) -> dict[str, tuple[int, ...]]:
-        """Register name -> qubit numbers."""
-        out, start = {}, 0
+        """Name of a register, or of several joined -> qubit numbers."""
+        out: dict[str, tuple[int, ...]] = {}
+        start = 0
         for register in self.registers:
             out[register.name] = tuple(range(start, start + register.width))
             start += register.width
+        for name, parts in self.joined:
+            out[name] = tuple(q for part in parts for q in out[part])
         return out
 
     @property
@@ -88,6 +93,7 @@ class Program:
     def to_text(self) -> str:
         """Registers and blocks, a line each."""
         lines = [f"register {r.name}[{r.width}]" for r in self.registers]
+        lines += [f"{name} = {', '.join(parts)}" for name, parts in self.joined]
         lines += [str(block) for block in self.blocks]
         return "\n".join([*lines, f"read Z of {', '.join(self.read)}: {self.meaning}"])
 
