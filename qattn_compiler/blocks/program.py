@@ -77,12 +77,16 @@ class Program:
 
     @property
     def is_real_state(self) -> bool:
-        """Whether the blocks, but for measurements at the end, prepare a state with real amplitudes."""
+        """Whether the blocks, but for measurements at the end, only prepare a state with real amplitudes (and
+        do not undo or compare what others prepared)."""
         kinds = [type(block) for block in self.blocks]
         before = kinds[: kinds.index(Measure)] if Measure in kinds else kinds
         last = all(kind is Measure for kind in kinds[len(before) :])
-        real = (getattr(block, "axis", "y") == "y" for block in self.blocks[: len(before)])
-        return last and bool(before) and all(real)
+        plain = (
+            getattr(block, "axis", "y") == "y" and not getattr(block, "interferes", False)
+            for block in self.blocks[: len(before)]
+        )
+        return last and bool(before) and all(plain)
 
     def measure(self, builder: Builder) -> None:
         """Append the measurements alone."""
