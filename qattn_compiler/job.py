@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from typing import Any
 
@@ -15,7 +15,7 @@ from qattn_compiler.expr.evaluate import whole_numbers
 from qattn_compiler.expr.node import Expr
 from qattn_compiler.expr.shapes import infer_shapes, resolve_sizes
 from qattn_compiler.frontends.weights import Weights, check_weights, load_weights
-from qattn_compiler.lower import amplitude, angle
+from qattn_compiler.lower import amplitude, angle, block_encoding, coherent, unary
 from qattn_compiler.lower.batch import Batch, Terms
 from qattn_compiler.lower.weighted_sum import Form, weighted_sums
 from qattn_compiler.passes.symbolic.drop_dead import DropDead
@@ -26,7 +26,13 @@ from qattn_compiler.verify.reference import reference
 
 Floats = NDArray[np.float64]
 Choice = Iterable[int] | slice | int | None
-ENCODINGS: Mapping[str, Callable[..., list[Batch]]] = {"amplitude": amplitude.encode, "angle": angle.encode}
+ENCODINGS: Mapping[str, Callable[..., list[Batch]]] = {
+    "amplitude": amplitude.encode,
+    "angle": angle.encode,
+    "unary": unary.encode,
+    "block": block_encoding.encode,
+    "coherent": coherent.encode,
+}
 SIMPLIFY: Pipeline[Expr] = Pipeline(
     (FoldConstants(), FuseScales(), DropDead()), repeat=True, label="symbolic"
 )
@@ -63,7 +69,10 @@ class Job:
 
     def terms(self, values: Mapping[str, Floats]) -> Terms:
         """The chosen outputs as weighted sums."""
-        return self.form(values).at(self.positions)
+        terms = self.form(values).at(self.positions)
+        if not self.free or values is self.values:
+            return terms
+        return replace(terms, like=self.terms(self.values))
 
     def form(self, values: Mapping[str, Floats]) -> Form:
         """All outputs as weighted sums; found once for the job's own values."""

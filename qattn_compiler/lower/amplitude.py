@@ -69,7 +69,7 @@ def _encode_width(terms: Terms, present: np.ndarray, outputs: Ints, width: int) 
     values = np.take_along_axis(terms.values[outputs], order, axis=1)
     padding = ((0, 0), (0, size - weights.shape[1]))
     weights, values = np.pad(weights, padding), np.pad(values, padding)
-    norm, shares = _shares(weights)
+    norm, parts = shares(weights)
     signed = np.where(weights < 0, -values, values)
     signed = np.where(weights == 0, 0.0, signed)
     top = np.abs(signed).max(axis=1)
@@ -82,7 +82,7 @@ def _encode_width(terms: Terms, present: np.ndarray, outputs: Ints, width: int) 
         )
     return Batch(
         program(width),
-        {"prepare": np.sqrt(shares), "value": np.arccos(unit)},
+        {"prepare": np.sqrt(parts), "value": np.arccos(unit)},
         member=np.arange(len(outputs)),
         position=outputs,
         scale=scale,
@@ -90,12 +90,12 @@ def _encode_width(terms: Terms, present: np.ndarray, outputs: Ints, width: int) 
     )
 
 
-def _shares(weights: Floats) -> tuple[Floats, Floats]:
+def shares(weights: Floats) -> tuple[Floats, Floats]:
     """1-norms, and |w| over them; a row of zeros gives norm 0 and the share 1 to its first term."""
     largest = np.abs(weights).max(axis=1)
     scaled = np.abs(weights) / np.where(largest > 0, largest, 1.0)[:, None]
     total = scaled.sum(axis=1)
     scaled[largest == 0, 0] = 1.0
-    shares = scaled / np.where(largest > 0, total, 1.0)[:, None]
+    parts = scaled / np.where(largest > 0, total, 1.0)[:, None]
     with np.errstate(over="ignore"):
-        return largest * total, shares
+        return largest * total, parts

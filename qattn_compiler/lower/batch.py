@@ -17,22 +17,28 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Observable:
-    """What a shot counts: the sign (-1)^(sum of some bits), but 0 unless other bits are as wanted.
+    """What a shot counts: the sign (-1)^(sum of some bits, and of products of two), but 0 unless other bits
+    are as wanted.
 
     Attributes:
         parity: the bits of the sign, by their places in `Program.observed`.
         given: (place, bit) of those that must be found.
+        both: pairs of places that turn the sign around where both bits are 1.
     """
 
     parity: tuple[int, ...]
     given: tuple[tuple[int, int], ...] = ()
+    both: tuple[tuple[int, int], ...] = ()
 
     def counts(self, bits: NDArray[np.integer]) -> Floats:
         """1, -1 or 0 for each shot: shape (shots, observed qubits) -> (shots,)."""
         found = np.ones(len(bits), dtype=bool)
         for place, bit in self.given:
             found &= bits[:, place] == bit
-        signs: Floats = 1.0 - 2.0 * (bits[:, list(self.parity)].sum(axis=1) % 2)
+        odd = bits[:, list(self.parity)].sum(axis=1)
+        for first, second in self.both:
+            odd = odd + (bits[:, first] & bits[:, second])
+        signs: Floats = 1.0 - 2.0 * (odd % 2)
         return signs * found
 
 
@@ -87,8 +93,11 @@ class Terms:
         weights: shape (outputs, n).
         values: shape (outputs, n).
         offset: shape (outputs,): the part that is computed classically.
+        like: sums of the same structure with generic numbers, which tell what is equal by coincidence only;
+            None if nothing is to be bound later.
     """
 
     weights: Floats
     values: Floats
     offset: Floats
+    like: Terms | None = None
