@@ -48,7 +48,10 @@ def compile_command(
         Path | None, typer.Option("-o", "--output", help="Folder for circuits and report.")
     ] = None,
     encoding: Annotated[
-        str, typer.Option(help="amplitude (computes the expression) or angle.")
+        str,
+        typer.Option(
+            help="amplitude, coherent, unary, block, lcu, hadamard, swap, swap-ancilla (all exact), or angle."
+        ),
     ] = "amplitude",
     level: Level = 2,
     seed: Seed = 0,

@@ -47,8 +47,9 @@ def compile(  # noqa: A001 - the field's own word
             arrays (weights, values) for their product.
         weights: name -> array, or a path to a .safetensors or .npz file with the expression's names.
         target: name of the machine (`qattn targets` lists them), or a `Target`.
-        encoding: "amplitude" (computes the expression, exact) or "angle" (see `lower.angle` for what it
-            computes).
+        encoding: how the expression is computed: "amplitude", "coherent", "unary", "block", "lcu",
+            "hadamard", "swap" or "swap-ancilla", all exact, or "angle", which computes something else; the
+            modules of `lower` say what each does and costs.
         optimization_level: 0 only makes it run, 1 is light, 2 the default, 3 everything.
         seed: of placement and routing; same input, same bytes.
         rows: which rows of the output to compile; all by default.

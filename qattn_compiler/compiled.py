@@ -55,7 +55,8 @@ class Estimate(np.ndarray[Any, np.dtype[np.float64]]):
 class Readout:
     """How one number of the output is read: value = scale * <observable> + offset.
 
-    A shot counts 0 where a qubit of `postselect` was measured as another bit.
+    A shot counts 0 where a qubit of `postselect` was measured as another bit, and its sign turns around for
+    every pair of `pairs` of which both were measured as 1.
 
     Attributes:
         circuit: index into `Compiled.circuits`.
@@ -64,6 +65,7 @@ class Readout:
         scale: the sub-normalisation.
         offset: the classical part.
         postselect: qubit -> bit that must be measured; empty where every shot counts.
+        pairs: of qubits; only destructive SWAP tests have some.
     """
 
     circuit: int
@@ -72,6 +74,7 @@ class Readout:
     scale: float
     offset: float
     postselect: Mapping[Any, int] = field(default_factory=lambda: MappingProxyType({}))
+    pairs: tuple[tuple[Any, Any], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,12 +145,13 @@ class Compiled:
             observables, which = batch.reads
             signs = [cirq_results.z_product([qubits[i] for i in one.parity]) for one in observables]
             given = [MappingProxyType({qubits[i]: bit for i, bit in one.given}) for one in observables]
+            pairs = [tuple((qubits[i], qubits[j]) for i, j in one.both) for one in observables]
             columns = zip(batch.member, batch.position, batch.scale, batch.offset, which, strict=True)
             for member, position, scale, offset, one in columns:
                 circuit = number[(id(unit), int(member) if unit.fused is not None else 0)]
                 place = tuple(self.positions[position].tolist())
-                read = Readout(circuit, place, signs[one], float(scale), float(offset), given[one])
-                out[position] = read
+                numbers = (float(scale), float(offset))
+                out[position] = Readout(circuit, place, signs[one], *numbers, given[one], pairs[one])
         return tuple(r for r in out if r is not None)
 
     @cached_property
@@ -224,11 +228,13 @@ class Compiled:
                     "scale": readout.scale,
                     "offset": readout.offset,
                     "postselect": {str(q): bit for q, bit in readout.postselect.items()},
+                    "pairs": [[str(q) for q in pair] for pair in readout.pairs],
                 }
             )
         rule = (
             "value = scale * <product of the observable's Paulis> + offset, where a shot with another bit "
-            "than one of postselect counts 0; shots come under measurement_key"
+            "than one of postselect counts 0, and each of pairs read as 1 1 turns its sign around; "
+            "shots come under measurement_key"
         )
         return {
             "rule": rule,

@@ -1,4 +1,4 @@
-"""Blocks of overlap circuits: Hadamard gates, preparations undone, and what swap tests do to two registers.
+"""Blocks of overlap circuits: preparations undone, and what swap tests do to two registers.
 
 All are real. Those that undo or compare what other blocks prepared say `interferes`: a program with one of
 them is more than the preparation of its final state.
@@ -20,41 +20,6 @@ from qattn_compiler.synth.state_prep import add_real_state, real_state_angles
 
 _H = np.array([[1.0, 1.0], [1.0, -1.0]]) / np.sqrt(2)
 _CX = np.eye(4)[[0, 1, 3, 2]]
-
-
-@dataclass(frozen=True)
-class Hadamards:
-    """A Hadamard gate on each qubit of a register."""
-
-    register: str
-
-    @property
-    def registers(self) -> tuple[str, ...]:
-        """Names of the registers it touches."""
-        return (self.register,)
-
-    def slots(self, wires: Wires) -> dict[str, int]:
-        """It takes no numbers."""
-        return {}
-
-    def two_qubit_count(self, wires: Wires) -> int:
-        """None."""
-        return 0
-
-    def build(self, builder: Builder, wires: Wires) -> None:
-        """Append the gates."""
-        for qubit in wires[self.register]:
-            builder.add("h", [qubit])
-
-    def values(self, numbers: Mapping[str, Floats]) -> dict[str, Floats]:
-        """It has no parameters."""
-        return {}
-
-    def apply(self, states: States, numbers: Mapping[str, Floats], wires: Wires) -> States:
-        """Sums and differences over the square root of 2."""
-        for qubit in wires[self.register]:
-            states = _applied(_H, states, [qubit])
-        return states
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ import numpy as np
 from qattn_compiler.blocks.block import Measure, Multiplexor, PrepareState
 from qattn_compiler.blocks.program import Program, Register
 from qattn_compiler.errors import LoweringError
-from qattn_compiler.lower.batch import Batch, Floats, Ints, Terms
+from qattn_compiler.lower.batch import Batch, Floats, Terms
+from qattn_compiler.lower.rows import Rows, by_width
 
 MAX_ADDRESS = 14
 """2^14 terms a row: beyond, a circuit has tens of thousands of gates and dense proofs end."""
@@ -48,27 +49,12 @@ def encode(terms: Terms, *, full: bool = False) -> list[Batch]:
     Raises:
         LoweringError: a row has more terms than an address can hold here, or its 1-norm overflows.
     """
-    present = np.ones(terms.weights.shape, dtype=bool) if full else terms.weights != 0
-    count = np.maximum(present.sum(axis=1), 1)
-    widths = np.ceil(np.log2(count)).astype(int)
-    if widths.max(initial=0) > MAX_ADDRESS:
-        raise LoweringError(
-            f"a row has {count.max()} terms; the amplitude encoding takes at most {2**MAX_ADDRESS}",
-            hint="mask or prune the row, or split the sum",
-        )
-    return [
-        _encode_width(terms, present, np.flatnonzero(widths == width), width) for width in np.unique(widths)
-    ]
+    present = (terms.weights != 0) | full
+    return [_encode(rows, terms) for rows in by_width(terms, present, encoding="amplitude", most=MAX_ADDRESS)]
 
 
-def _encode_width(terms: Terms, present: np.ndarray, outputs: Ints, width: int) -> Batch:
-    size = 2**width
-    # Terms that are there come first, in their order; the first `size` columns then hold them all.
-    order = np.argsort(~present[outputs], axis=1, kind="stable")[:, :size]
-    weights = np.take_along_axis(np.where(present[outputs], terms.weights[outputs], 0.0), order, axis=1)
-    values = np.take_along_axis(terms.values[outputs], order, axis=1)
-    padding = ((0, 0), (0, size - weights.shape[1]))
-    weights, values = np.pad(weights, padding), np.pad(values, padding)
+def _encode(rows: Rows, terms: Terms) -> Batch:
+    weights, values, outputs = rows.weights, rows.values, rows.outputs
     norm, parts = shares(weights)
     signed = np.where(weights < 0, -values, values)
     signed = np.where(weights == 0, 0.0, signed)
@@ -81,7 +67,7 @@ def _encode_width(terms: Terms, present: np.ndarray, outputs: Ints, width: int) 
             "the scale ||w||_1 max|v| of an output overflows", hint="rescale the weights or the values"
         )
     return Batch(
-        program(width),
+        program(rows.width),
         {"prepare": np.sqrt(parts), "value": np.arccos(unit)},
         member=np.arange(len(outputs)),
         position=outputs,

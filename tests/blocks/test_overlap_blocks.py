@@ -7,7 +7,8 @@ import pytest
 from helpers import unitary
 
 from qattn_compiler.blocks.block import PrepareState
-from qattn_compiler.blocks.overlap import BellBasis, CountPairs, Hadamards, UnprepareState
+from qattn_compiler.blocks.orthogonal import Hadamards
+from qattn_compiler.blocks.overlap import BellBasis, CountPairs, UnprepareState
 from qattn_compiler.blocks.program import Program, Register
 from qattn_compiler.circuit.gates import NUM_QUBITS
 
@@ -45,7 +46,6 @@ def test_unprepare_is_its_gates_and_undoes_the_preparation(width):
 
 
 def test_the_others():
-    assert_block(Hadamards("r"), {"r": 3})
     assert_block(BellBasis("a", "b"), {"a": 2, "b": 2})
     assert_block(CountPairs("a", "b", "t"), {"t": 1, "a": 2, "b": 2})
 
