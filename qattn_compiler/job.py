@@ -15,7 +15,17 @@ from qattn_compiler.expr.evaluate import whole_numbers
 from qattn_compiler.expr.node import Expr
 from qattn_compiler.expr.shapes import infer_shapes, resolve_sizes
 from qattn_compiler.frontends.weights import Weights, check_weights, load_weights
-from qattn_compiler.lower import amplitude, angle, block_encoding, coherent, hadamard, lcu, swap, unary
+from qattn_compiler.lower import (
+    amplitude,
+    angle,
+    block_encoding,
+    coherent,
+    coherent_state,
+    hadamard,
+    lcu,
+    swap,
+    unary,
+)
 from qattn_compiler.lower.batch import Batch, Terms
 from qattn_compiler.lower.weighted_sum import Form, weighted_sums
 from qattn_compiler.passes.symbolic.drop_dead import DropDead
@@ -32,6 +42,7 @@ ENCODINGS: Mapping[str, Callable[..., list[Batch]]] = {
     "unary": unary.encode,
     "block": block_encoding.encode,
     "coherent": coherent.encode,
+    "coherent-state": coherent_state.encode,
     "lcu": lcu.encode,
     "hadamard": hadamard.encode,
     "swap": swap.encode,

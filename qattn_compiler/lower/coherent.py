@@ -6,9 +6,10 @@ where the row address is i:
 
     <Z> = p_i sum_j w_ij v_jc / (||w_i||_1 s_c),     y_ic = ||w_i||_1 s_c / p_i <Z>.
 
-The rows' shares p_i are proportional to ||w_i||_1^2, which gives all rows the same error; for a softmax they
-are equal. Two-qubit gates before routing, for 2^r rows of 2^k terms: 2^(r + k) - (r + k) - 1 to prepare, and
-2^k - 1 for the values, or 2^(r + k) - 1 where a column of weights has both signs.
+The rows' shares p_i are proportional to ||w_i||_1^2 (but at least 1e-6 of the largest), which gives all rows
+the same error; for a softmax they are equal. Two-qubit gates before routing, for 2^r rows of 2^k terms:
+2^(r + k) - (r + k) - 1 to prepare, and 2^k - 1 for the values, or 2^(r + k) - 1 where a column of weights has
+both signs.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ from qattn_compiler.lower.layers import Layer, layers
 
 MAX_WIDTH = 14
 """Qubits of both addresses together; beyond, a circuit has tens of thousands of gates."""
+
+LEAST = 1e-3
+"""Norm of a row, over the largest, below which its share falls no further."""
 
 
 def encode(terms: Terms, *, full: bool = False) -> list[Batch]:
@@ -65,8 +69,8 @@ def _encode(layer: Layer, offset: Floats, full: bool) -> Batch:
             hint="choose fewer rows=, or use encoding='amplitude'",
         )
     norms, parts = shares(layer.rows)
-    share = norms / (norms.max() or 1.0)
-    share = share**2 / (share**2).sum() if norms.any() else np.full(rows, 1.0 / rows)
+    share = np.maximum(norms / (norms.max() or 1.0), LEAST) ** 2
+    share /= share.sum()
     table = np.zeros((2**row, 2**address))
     table[:rows, :terms] = np.sqrt(share[:, None] * parts)
     top = np.abs(layer.matrix).max(axis=1)
@@ -77,8 +81,8 @@ def _encode(layer: Layer, offset: Floats, full: bool) -> Batch:
     sign = np.where(below if mixed else below.any(axis=0, keepdims=True), -1.0, 1.0)
     turned = np.zeros((len(unit), 2**row if mixed else 1, 2**address))
     turned[:, : len(sign), :terms] = sign * unit[:, None, :]
-    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-        scale = np.where(norms > 0, norms / share, 0.0)[layer.row] * top[layer.column]
+    with np.errstate(over="ignore"):
+        scale = (norms / share)[layer.row] * top[layer.column]
     if not np.isfinite(scale).all():
         raise LoweringError(
             "the scale ||w||_1 max|v| / p of an output overflows", hint="rescale the weights or the values"
