@@ -282,7 +282,8 @@ def check_route(logical: Circuit, routed: Routed) -> None:
     if not routed.is_rebuilt:
         check_routing(logical, routed.circuit, routed.initial, routed.final, _adjacency_of(routed))
         return
-    found = by_words(logical, routed.circuit, routed.initial, routed.final)
+    layouts = routed.initial.astype(np.int64), routed.final.astype(np.int64)
+    found = by_words(logical, routed.circuit, *layouts)
     if not found.equal or found.error > TOLERANCE:
         raise VerificationError(
             f"the routed circuit is not the optimizer's: {found.detail}", hint="please report this"

@@ -51,6 +51,7 @@ _CLOSED: Final = -2
 
 _QUEUED: Final = -9
 
+_LEAST_PATIENCE: Final = 8.0
 _DECAY_RESET: Final = 5
 
 # What the running block on a pair is: 0 nothing, 1..3 native gates and last a gate, 4 a bare SWAP, 5 two
@@ -644,15 +645,16 @@ def _go_on(
     Returns:
         whether the end was reached.
     """
-    size = int(knobs[LOOKAHEAD])
+    size, patience = int(knobs[LOOKAHEAD]), knobs[PATIENCE]
     scratch = np.empty(2 * (len(dag.first) + len(dag.after)) + 16, np.int32)
     _drain(dag, chip, s, events)
     _look_ahead(dag, s, size, scratch)
     while s.tally[_FRONT] > 0:
         if s.tally[_COST] > most:
             return False
-        if s.tally[_STALE] >= knobs[PATIENCE]:
+        if s.tally[_STALE] >= patience:
             _release(dag, chip, s, events)
+            patience = max(_LEAST_PATIENCE, patience / 2)  # the knobs do not suit: waste no more time
         else:
             if kicks > 0:
                 p, q = _any_swap(dag, chip, s, rng)

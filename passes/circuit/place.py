@@ -53,6 +53,8 @@ _VF2_TRIES: Final = 24
 _VF2_FOUND: Final = 60
 _CHAINS: Final = 24
 _LONG: Final = 8_000
+_FEW: Final = 8
+"""Circuits on fewer qubits need no special starts."""
 _CHAIN_STEPS: Final = 300_000
 _ANNEAL: Final = 1500
 _HEAT: Final = (4.0, 0.0, 2.0, 8.0)
@@ -643,7 +645,27 @@ def _starts(
             starts[t] = kernels.anneal_layout(starts[t], near, begin, tie, chip, zone, home, hot, steps, pick)
     for t, layout in enumerate(_stretched(problem, device, home, chip, rng)):
         starts[t % trials] = layout
-    return starts
+    lined = _lined(problem, home, chip, int(rng.integers(1 << 30)))
+    return starts if lined is None else np.concatenate([lined[None], starts])
+
+
+def _lined(problem: Problem, home: Layout, chip: Chip, seed: int) -> Layout | None:
+    """A start for circuits in which most pairs interact: all qubits along a path of the chip, in the order of
+    their first gates. From there SWAPs of neighbours by turns bring every pair together, in a depth linear in
+    the qubits (Kivlichan et al., arXiv:1711.04789)."""
+    size = problem.size
+    if size < _FEW or 4 * len(problem.pairs) < size * (size - 1) or len(np.unique(home)) > 1:
+        return None
+    path = _chain(chip, size, False, _CHAIN_STEPS, seed)
+    if len(path) < size:
+        return None
+    wires = problem.circuit.wires[problem.eras.hard]
+    qubits, first = np.unique(wires[(wires >= 0) & (wires < size)], return_index=True)
+    when = np.full(size, wires.size)
+    when[qubits] = first
+    layout = np.empty(size, dtype=np.int32)
+    layout[np.argsort(when, kind="stable")] = path
+    return layout
 
 
 def _ties(problem: Problem) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]:

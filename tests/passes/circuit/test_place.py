@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
+from pathlib import Path
+
 import networkx as nx
 import numpy as np
 import pytest
@@ -12,6 +16,9 @@ from qattn_compiler.errors import TargetError
 from qattn_compiler.passes.circuit import kernels, place
 from qattn_compiler.passes.circuit.place import Place
 from qattn_compiler.passes.circuit.route import Route
+
+sys.path.append(str(Path(__file__).resolve().parents[3]))
+optima = importlib.import_module("benchmarks.optima")
 
 
 def device_of(graph: nx.Graph, **errors: np.ndarray) -> Device:
@@ -116,74 +123,20 @@ def test_rings_and_paths_are_simple(length: int) -> None:
     assert device.adjacency[path[1:], path[:-1]].all()
 
 
-# -- QUEKO: circuits with a perfect placement by construction (Tan, Cong 2020, arXiv:2002.09783)
+# -- Circuits whose best routing is known
 
 
-def aspen_16() -> nx.Graph:
-    """Two rings of eight, joined twice."""
-    graph = nx.disjoint_union(nx.cycle_graph(8), nx.cycle_graph(8))
-    graph.add_edges_from([(1, 14), (2, 13)])
-    return graph
-
-
-def tokyo_20() -> nx.Graph:
-    """A grid of 4 x 5 with crosses in every other square."""
-    graph = nx.convert_node_labels_to_integers(nx.grid_2d_graph(4, 5), ordering="sorted")
-    crossed = [(1, 7), (2, 6), (3, 9), (4, 8), (5, 11), (6, 10), (7, 13), (8, 12), (11, 17), (12, 16)]
-    graph.add_edges_from([*crossed, (13, 19), (14, 18)])
-    return graph
-
-
-def rochester_53() -> nx.Graph:
-    """Rows of five and nine qubits with links between them, as IBM built it."""
-    rows = [range(5), range(7, 16), range(19, 28), range(30, 39), range(42, 51)]
-    graph = nx.Graph((a, a + 1) for row in rows for a in list(row)[:-1])
-    links = [(0, 5, 9), (4, 6, 13), (7, 16, 19), (11, 17, 23), (15, 18, 27)]
-    links += [(21, 28, 32), (25, 29, 36), (30, 39, 42), (34, 40, 46), (38, 41, 50)]
-    graph.add_edges_from(edge for a, b, c in links for edge in ((a, b), (b, c)))
-    graph.add_edges_from([(44, 51), (48, 52)])
-    return graph
-
-
-def sycamore_54() -> nx.Graph:
-    """Nine by six qubits, each coupled to two in the next row."""
-    graph = nx.Graph()
-    for row in range(8):
-        for column in range(6):
-            for shift in (0, 1 if row % 2 else -1):
-                if 0 <= column + shift < 6:
-                    graph.add_edge(6 * row + column, 6 * row + 6 + column + shift)
-    return graph
-
-
-def queko(graph: nx.Graph, depth: int, density: float, rng: np.random.Generator) -> Circuit:
-    """Layers of gates on edges, each layer with a gate that must wait for the one before; then all qubits get
-    new names."""
-    names = rng.permutation(len(graph)).tolist()
-    builder = Builder(range(len(graph)))
-    edges = [tuple(edge) for edge in graph.edges]
-    last: set[int] = set()
-    for _ in range(depth):
-        chain = [edge for edge in edges if not last or last & set(edge)]
-        layer = [chain[rng.integers(len(chain))]]
-        last = set(layer[0])
-        used = set(last)
-        for number in rng.permutation(len(edges)).tolist():
-            edge = edges[number]
-            if not used & set(edge) and rng.random() < density:
-                layer.append(edge)
-                used |= set(edge)
-        for a, b in layer:
-            builder.add("cx", [names[a], names[b]])
-            builder.add("t", [names[a]])
-    return builder.build()
-
-
-@pytest.mark.parametrize("graph", [aspen_16(), tokyo_20(), rochester_53(), sycamore_54()])
+@pytest.mark.parametrize("name", list(optima.GRAPHS))
 @pytest.mark.parametrize("density", [0.2, 0.9])
-def test_queko_circuits_are_placed_perfectly(graph: nx.Graph, density: float) -> None:
+def test_queko_circuits_are_placed_perfectly(name: str, density: float) -> None:
+    graph = optima.GRAPHS[name]()
     device = device_of(graph)
     for seed in range(4):
-        circuit = queko(graph, 5 + 20 * seed, density, np.random.default_rng(seed))
-        routed = Route(device).route(circuit)
-        assert routed.swaps == 0
+        pairs = optima.queko(graph, 5 + 20 * seed, density, np.random.default_rng(seed))
+        assert Route(device).route(optima.circuit_of(len(graph), pairs)).swaps == 0
+
+
+def test_qubikos_circuits_need_as_many_swaps_as_they_say() -> None:
+    graph = optima.tokyo_20()
+    pairs = optima.qubikos(graph, 5, 20, np.random.default_rng(0))
+    assert Route(device_of(graph), trials=160).route(optima.circuit_of(20, pairs)).swaps == 5
