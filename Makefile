@@ -1,11 +1,11 @@
 # `make` or `make help` is all there is to remember.
 PYTHON ?= python3
 
-.PHONY: help install test golden lint format types bench fuzz quality ci clean
+.PHONY: help install test golden lint format types bench bench-check fuzz quality ci clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
-	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+): .*## *(.*)/  make \1|\2/' | column -t -s '|'
+	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+): .*## *(.*)/  make \1|\2/' | column -t -s '|'
 
 install:  ## install for work on the sources, with all that tests need
 	$(PYTHON) -m pip install -e ".[test]"
@@ -29,6 +29,11 @@ types:  ## mypy --strict
 
 bench:  ## how fast heads compile
 	$(PYTHON) benchmarks/compile_heads.py
+
+bench-check:  ## what became worse since benchmarks/baseline.jsonl (PEERS=interpreter)
+	rm -rf build/bench-check
+	$(PYTHON) -m benchmarks run --quick --peers qiskit-3 --peer-python $(or $(PEERS),$(PYTHON)) --out build/bench-check
+	$(PYTHON) -m benchmarks check --out build/bench-check
 
 fuzz:  ## random pipelines on random circuits, 100000 of them
 	$(PYTHON) tests/test_fuzz_passes.py 100000

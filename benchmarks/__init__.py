@@ -1,0 +1,1 @@
+"""Benchmarks: our circuits beside those of other compilers, in one run. `python -m benchmarks --help`."""
