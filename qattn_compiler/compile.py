@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from qattn_compiler import kernel_cache, targets
+from qattn_compiler.auto import AUTO, choose_encoding
 from qattn_compiler.compiled import Compiled
 from qattn_compiler.describe import Story, describe
 from qattn_compiler.errors import LoweringError, OptionError, ShapeError
@@ -47,9 +48,10 @@ def compile(  # noqa: A001 - the field's own word
             arrays (weights, values) for their product.
         weights: name -> array, or a path to a .safetensors or .npz file with the expression's names.
         target: name of the machine (`qattn targets` lists them), or a `Target`.
-        encoding: how the expression is computed: "amplitude", "coherent", "unary", "block", "lcu",
-            "hadamard", "swap" or "swap-ancilla", all exact, or "angle", which computes something else; the
-            modules of `lower` say what each does and costs.
+        encoding: how the expression is computed: "amplitude", "coherent", "coherent-state", "unary",
+            "block", "lcu", "hadamard", "swap" or "swap-ancilla", all exact; "auto" for the one of them that
+            costs least on the target; or "angle", which computes something else. The modules of `lower` say
+            what each does and costs.
         optimization_level: 0 only makes it run, 1 is light, 2 the default, 3 everything.
         seed: of placement and routing; same input, same bytes.
         rows: which rows of the output to compile; all by default.
@@ -78,13 +80,17 @@ def compile(  # noqa: A001 - the field's own word
     machine = targets.get(target) if isinstance(target, str) else target
     clock.lap("target")
     choose(job, rows, components)
-    batches = job.batches(job.values)
+    batches = [] if encoding == AUTO else job.batches(job.values)
     clock.lap("lower")
     kernel_cache.warm(progress=progress)
     clock.lap("kernels")
-    units = compile_units(batches, machine, optimization_level, seed, bound=not job.free, progress=progress)
+
+    def make(some: list[Batch]) -> tuple[Unit, ...]:
+        return compile_units(some, machine, optimization_level, seed, bound=not job.free, progress=progress)
+
+    units = choose_encoding(job, make, error) if encoding == AUTO else make(batches)
     clock.lap("compile")
-    story = tell(job, clock, optimization_level, seed, error)
+    story = tell(job, encoding, clock, optimization_level, seed, error)
     compiled = Compiled(
         machine,
         units,
@@ -118,8 +124,8 @@ def check_options(encoding: str, level: int, seed: int, error: float) -> None:
     Raises:
         OptionError: names the option and what it may be.
     """
-    if encoding not in ENCODINGS:
-        raise OptionError(f"encoding {encoding!r} is unknown; known: {', '.join(ENCODINGS)}")
+    if encoding not in (known := (*ENCODINGS, AUTO)):
+        raise OptionError(f"encoding {encoding!r} is unknown; known: {', '.join(known)}")
     check_level(level)
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
         raise OptionError(f"seed is {seed!r}; a whole number, 0 or more, was expected")
@@ -139,9 +145,9 @@ def compile_units(
     return tuple(units)
 
 
-def tell(job: Job, clock: Clock, level: int, seed: int, error: float) -> Story:
-    """What the report says of the job."""
-    options = {"encoding": job.encoding, "optimization_level": level, "seed": int(seed)}
+def tell(job: Job, encoding: str, clock: Clock, level: int, seed: int, error: float) -> Story:
+    """What the report says of the job, compiled with this option `encoding`."""
+    options = {"encoding": encoding, "optimization_level": level, "seed": int(seed)}
     options |= {"free": {name: list(shape) for name, shape in job.free.items()}}
     return Story(str(job.expr), job.encoding, options, job.notes, job.origin, clock.seconds, error)
 

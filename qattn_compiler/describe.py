@@ -111,6 +111,17 @@ def _structure(compiled: Compiled, unit: Unit, picture: str) -> dict[str, Any]:
     }
 
 
+def shots_by_circuit(unit: Unit, error: float) -> list[int]:
+    """Shots of each circuit of a bound unit until every number read from it has this standard error."""
+    wanted = [0] * unit.batch.circuits
+    if not wanted:
+        return wanted
+    columns = (unit.batch.member, unit.batch.scale, *moments(unit))
+    for member, *numbers in zip(*(column.tolist() for column in columns), strict=True):
+        wanted[member] = max(wanted[member], shots_for_standard_error(error, *numbers))
+    return wanted
+
+
 def _shots(compiled: Compiled, error: float) -> dict[str, Any]:
     """Shots for a standard error, by the exact expectations, and for a guaranteed bound; None while
     unbound."""
@@ -118,11 +129,7 @@ def _shots(compiled: Compiled, error: float) -> dict[str, Any]:
         return {"error": error, "per_circuit_max": None, "total": None, "hoeffding_95_max": None}
     largest, total, bound = 0, 0, 0
     for unit in compiled.units:
-        means, squares = moments(unit) if unit.batch.circuits else (np.zeros(0), np.zeros(0))
-        wanted = np.zeros(unit.batch.circuits, dtype=np.int64)
-        columns = (unit.batch.member, unit.batch.scale.tolist(), means.tolist(), squares.tolist())
-        for member, scale, mean, square in zip(*columns, strict=True):
-            wanted[member] = max(wanted[member], shots_for_standard_error(error, scale, mean, square))
-            bound = max(bound, shots_for_bound(error, scale))
-        largest, total = max(largest, int(wanted.max(initial=0))), total + int(wanted.sum())
+        wanted = shots_by_circuit(unit, error)
+        largest, total = max([largest, *wanted]), total + sum(wanted)
+        bound = max([bound, *(shots_for_bound(error, scale) for scale in unit.batch.scale.tolist())])
     return {"error": error, "per_circuit_max": largest, "total": total, "hoeffding_95_max": bound}
