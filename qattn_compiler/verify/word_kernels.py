@@ -1,0 +1,305 @@
+"""Hot loops of `words`: a circuit times the inverse of another as a word of Pauli rotations, cancelled.
+
+A string is 2 W words of bits: the X parts of all wires, then the Z parts; with a power r of i in front, it
+is i**r times the product of X**x Z**z over the wires. A rotation has one string. A wall has, for each wire,
+the string of the axis on which it is diagonal there, or those of X and Z, and commutes with what commutes
+with all.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Strings = NDArray[np.uint64]
+
+ONE = np.uint64(1)
+QUARTER = np.pi / 2
+
+
+@numba.njit(cache=True, nogil=True)
+def _parity(x: np.uint64) -> int:
+    x ^= x >> np.uint64(32)
+    x ^= x >> np.uint64(16)
+    x ^= x >> np.uint64(8)
+    x ^= x >> np.uint64(4)
+    x ^= x >> np.uint64(2)
+    x ^= x >> np.uint64(1)
+    return int(x & ONE)
+
+
+@numba.njit(cache=True, nogil=True)
+def _bits(x: np.uint64) -> int:
+    count = 0
+    while x:
+        x &= x - ONE
+        count += 1
+    return count
+
+
+@numba.njit(cache=True, nogil=True)
+def _anticommute(a: Strings, b: Strings) -> bool:
+    w = len(a) // 2
+    total = np.uint64(0)
+    for k in range(w):
+        total ^= (a[k] & b[w + k]) ^ (a[w + k] & b[k])
+    return _parity(total) == 1
+
+
+@numba.njit(cache=True, nogil=True)
+def _times(a: Strings, ra: int, b: Strings, rb: int, out: Strings) -> int:
+    """Write the product to `out`; its power of i. A Z of the first passes an X of the second with -1."""
+    w = len(a) // 2
+    passed = np.uint64(0)
+    for k in range(w):
+        passed ^= a[w + k] & b[k]
+    flips = _parity(passed)
+    for k in range(2 * w):
+        out[k] = a[k] ^ b[k]
+    return (ra + rb + 2 * flips) & 3
+
+
+@numba.njit(cache=True, nogil=True)
+def _minus(a: Strings, r: int) -> bool:
+    """Whether a Hermitian string has the sign minus."""
+    w = len(a) // 2
+    ys = 0
+    for k in range(w):
+        ys += _bits(a[k] & a[w + k])
+    return ((r - ys) & 3) == 2
+
+
+@numba.njit(cache=True, nogil=True)
+def _same(a: Strings, b: Strings) -> bool:
+    for k in range(len(a)):  # noqa: SIM110 - a loop, for Numba
+        if a[k] != b[k]:
+            return False
+    return True
+
+
+@numba.njit(cache=True, nogil=True)
+def _turn(p: Strings, rp: int, s: Strings, r: int, turns: int) -> int:
+    """Conjugate a string by a rotation about p (exp(-i t P / 2), t = turns quarter turns): R^dagger S R."""
+    if not _anticommute(p, s):
+        return r
+    if turns == 2:
+        return (r + 2) & 3
+    # R^dagger S R = S R^2 = -i S P for a quarter turn, that is i P S
+    out = np.empty_like(s)
+    r = (_times(p, rp, s, r, out) + (1 if turns == 1 else 3)) & 3
+    s[:] = out
+    return r
+
+
+@numba.njit(cache=True, nogil=True)
+def _axis(frame: Strings, power: Ints, wire: int, axis: int, out: Strings) -> int:
+    """Write the image of X (1), Y (2) or Z (3) of a wire; its power of i."""
+    if axis == 1:
+        out[:] = frame[2 * wire]
+        return power[2 * wire]
+    if axis == 3:
+        out[:] = frame[2 * wire + 1]
+        return power[2 * wire + 1]
+    return (_times(frame[2 * wire], power[2 * wire], frame[2 * wire + 1], power[2 * wire + 1], out) + 1) & 3
+
+
+@numba.njit(cache=True, nogil=True)
+def cancel(  # noqa: C901 - one loop with its state
+    wires: Ints,
+    axes: Ints,
+    angles: Floats,
+    wall: Ints,
+    wall_begin: Ints,
+    wall_wires: Ints,
+    num_wires: int,
+    reach: int,
+    tol: float,
+) -> tuple[Strings, Ints, Ints, float]:
+    """Read a word of rotations and walls from the left, cancelling and merging what can meet.
+
+    Clifford rotations go into a frame at the end. What is read meets an earlier element with the same string
+    if all between commute.
+
+    Args:
+        wires, axes: shape (steps, 2): wires and axes (0 I, 1 X, 2 Y, 3 Z) of each rotation.
+        angles: shape (steps, forms): the angle (radians) and its symbolic part at some values.
+        wall: shape (steps,): -1 for a rotation; +number + 1 for a wall, -number - 1 for its inverse.
+        wall_begin, wall_wires: the strings of each step that is a wall, 4 * wire + axis: wall_begin[step] to
+            the next.
+        num_wires: wire numbers are below this.
+        reach: how many elements are looked back at most.
+        tol: an angle this close to a multiple of a quarter turn is one (radians).
+
+    Returns:
+        the frame (2 wires, 2 W) with its powers, the steps of the elements that are left, and the sum of the
+        angles that were rounded off (radians).
+    """
+    half = (num_wires + 63) // 64
+    steps = len(wall)
+    forms = angles.shape[1]
+    count = 0
+    for step in range(steps):
+        count += 1 if wall[step] == 0 else wall_begin[step + 1] - wall_begin[step]
+    strings = np.zeros((count, 2 * half), dtype=np.uint64)
+    powers = np.zeros(count, dtype=np.int64)
+    begin = np.zeros(steps + 1, dtype=np.int64)
+    angle = np.zeros((steps, forms))
+    back, ahead = np.full(steps + 1, steps, dtype=np.int64), np.full(steps + 1, steps, dtype=np.int64)
+    frame = np.zeros((2 * num_wires, 2 * half), dtype=np.uint64)
+    power = np.zeros(2 * num_wires, dtype=np.int64)
+    for q in range(num_wires):
+        frame[2 * q, q // 64] |= ONE << np.uint64(q % 64)
+        frame[2 * q + 1, half + q // 64] |= ONE << np.uint64(q % 64)
+    string, other = np.zeros((2, 2 * half), dtype=np.uint64)
+    buckets = 16
+    while buckets < steps:
+        buckets *= 2
+    first, after = np.full(buckets, -1, dtype=np.int64), np.full(steps, -1, dtype=np.int64)
+    used = 0
+    lost = 0.0
+    for step in range(steps):
+        begin[step] = begin[step + 1] = used
+        if wall[step] == 0:
+            quarter, off = _quarters(angles[step], tol)
+            r = _axis(frame, power, wires[step, 0], axes[step, 0], string)
+            if axes[step, 1]:
+                rb = _axis(frame, power, wires[step, 1], axes[step, 1], other)
+                r = _times(string, r, other, rb, string)
+            if quarter >= 0:
+                lost += off
+                if quarter:
+                    _step(frame, power, wires[step], axes[step], string, r, quarter)
+                continue
+            strings[used] = string
+            powers[used] = r
+            used += 1
+            angle[step] = angles[step]
+        else:
+            for k in range(wall_begin[step], wall_begin[step + 1]):
+                powers[used] = _axis(frame, power, wall_wires[k] // 4, wall_wires[k] % 4, strings[used])
+                used += 1
+        begin[step + 1] = used
+        found = first[_bucket(strings, begin, step, buckets)]
+        while found >= 0:
+            if wall[found] == -wall[step] and _equal(strings, powers, begin, found, step, wall[step] != 0):
+                break
+            found = after[found]
+        at = back[steps]
+        seen = 0
+        while found >= 0 and at != found:
+            seen += 1
+            if seen > reach or not _commute(strings, begin, at, step):
+                found = -1
+            at = back[at]
+        if found < 0:
+            last = back[steps]
+            ahead[last] = back[steps] = step
+            back[step], ahead[step] = last, steps
+            bucket = _bucket(strings, begin, step, buckets)
+            after[step], first[bucket] = first[bucket], step
+            continue
+        if wall[step] == 0:
+            flip = _minus(strings[begin[found]], powers[begin[found]]) != _minus(string, powers[begin[step]])
+            for k in range(forms):
+                angle[found, k] += -angle[step, k] if flip else angle[step, k]
+            used = begin[step]
+            quarter, off = _quarters(angle[found], tol)
+            if quarter < 0:
+                continue
+            lost += off
+            if quarter:
+                p, rp = strings[begin[found]].copy(), powers[begin[found]]
+                at = ahead[found]
+                while at != steps:
+                    _forget(first, after, _bucket(strings, begin, at, buckets), at)
+                    for k in range(begin[at], begin[at + 1]):
+                        powers[k] = _turn(p, rp, strings[k], powers[k], quarter)
+                    at = ahead[at]
+                at = ahead[found]
+                while at != steps:
+                    bucket = _bucket(strings, begin, at, buckets)
+                    after[at], first[bucket] = first[bucket], at
+                    at = ahead[at]
+                for k in range(2 * num_wires):
+                    power[k] = _turn(p, rp, frame[k], power[k], quarter)
+        _forget(first, after, _bucket(strings, begin, found, buckets), found)
+        back[ahead[found]], ahead[back[found]] = back[found], ahead[found]
+    left = []
+    at = ahead[steps]
+    while at != steps:
+        left.append(at)
+        at = ahead[at]
+    return frame, power, np.array([*left, 0])[: len(left)], lost
+
+
+@numba.njit(cache=True, nogil=True)
+def _quarters(angle: Floats, tol: float) -> tuple[int, float]:
+    """How many quarter turns (0 to 3) an angle is, and by how much it is off; -1 if it is not."""
+    for k in range(1, len(angle)):
+        if abs(angle[k]) > tol:
+            return -1, 0.0
+    turns = np.round(angle[0] / QUARTER)
+    off = abs(angle[0] - turns * QUARTER)
+    if off > tol:
+        return -1, 0.0
+    return int(turns) % 4, off
+
+
+@numba.njit(cache=True, nogil=True)
+def _step(
+    frame: Strings, power: Ints, wires: Ints, axes: Ints, string: Strings, r: int, quarter: int
+) -> None:
+    """One more Clifford rotation in the frame: it turns the images of what it does not commute with."""
+    for k in range(2):
+        for part in range(2 if axes[k] else 0):
+            if axes[k] != 1 + 2 * part:
+                row = 2 * wires[k] + part
+                power[row] = _turn(string, r, frame[row], power[row], quarter)
+
+
+@numba.njit(cache=True, nogil=True)
+def _bucket(strings: Strings, begin: Ints, at: int, buckets: int) -> int:
+    """A hash of an element's first string."""
+    x = np.uint64(0x9E3779B97F4A7C15)
+    for k in range(strings.shape[1]):
+        x = (x ^ strings[begin[at], k]) * np.uint64(0xBF58476D1CE4E5B9)
+        x ^= x >> np.uint64(29)
+    return int(x & np.uint64(buckets - 1))
+
+
+@numba.njit(cache=True, nogil=True)
+def _forget(first: Ints, after: Ints, bucket: int, at: int) -> None:
+    """Take an element out of its bucket."""
+    if first[bucket] == at:
+        first[bucket] = after[at]
+        return
+    one = first[bucket]
+    while after[one] != at:
+        one = after[one]
+    after[one] = after[at]
+
+
+@numba.njit(cache=True, nogil=True)
+def _equal(strings: Strings, powers: Ints, begin: Ints, a: int, b: int, signed: bool) -> bool:
+    """Whether two elements have the same strings; those of walls with their signs."""
+    size = begin[a + 1] - begin[a]
+    if size != begin[b + 1] - begin[b]:
+        return False
+    for k in range(size):
+        if not _same(strings[begin[a] + k], strings[begin[b] + k]):
+            return False
+        if signed and powers[begin[a] + k] != powers[begin[b] + k]:
+            return False
+    return True
+
+
+@numba.njit(cache=True, nogil=True)
+def _commute(strings: Strings, begin: Ints, a: int, b: int) -> bool:
+    for i in range(begin[a], begin[a + 1]):
+        for j in range(begin[b], begin[b + 1]):
+            if _anticommute(strings[i], strings[j]):
+                return False
+    return True
