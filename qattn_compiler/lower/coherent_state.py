@@ -12,7 +12,9 @@ amplitudes of all R d outputs, so that their signs can be read: with X of the br
 data c and address 0, <X> = y_ic / (alpha sqrt(R d)). Whoever wants the state alone takes branch 0.
 
 Two-qubit gates before routing, for 2^r rows of 2^k terms with 2^m components: 2^(1 + r + k) - (2 + r + k) to
-prepare, 2^(1 + k) (2^m - 1) to select, 2^r (2^k - 1) to unprepare.
+prepare, 2^(1 + k) (2^m - 1) - m to select, 2^r (2^k - 1) - k to unprepare. The multiplexors leave out their
+last CZ: those of the selection only change signs of the reference, which is prepared with them; those that
+unprepare do nothing where the address is 0.
 """
 
 from __future__ import annotations
@@ -55,10 +57,10 @@ def program(row: int, address: int, data: int) -> Program:
     blocks: list[Block] = [PrepareState("start", "prepare")]
     for level, name in enumerate(places):
         joined.append((f"select{level}", ("branch", *addresses, *places[:level])))
-        blocks.append(Multiplexor("y", f"select{level}", name, f"value{level}"))
+        blocks.append(Multiplexor("y", f"select{level}", name, f"value{level}", up_to_cz=True))
     for level, name in reversed(list(enumerate(addresses))):
         joined.append((f"unprepare{level}", ("row", *addresses[:level])))
-        blocks.append(Multiplexor("y", f"unprepare{level}", name, f"weight{level}"))
+        blocks.append(Multiplexor("y", f"unprepare{level}", name, f"weight{level}", up_to_cz=True))
     single = [Register(name, 1) for name in (*addresses, *places)]
     return Program(
         registers=(Register("branch", 1), Register("row", row), *single),
@@ -102,7 +104,8 @@ def _encode(layer: Layer, offset: Floats) -> Batch:
     selected = np.zeros((2, 2**address, 2**data))
     selected[..., 0] = 1.0
     selected[0, :terms] = directions
-    selected[1] = np.where(np.arange(2**data) < columns, columns**-0.5, 0.0)
+    odd = sum((np.arange(2**data) >> k) & 1 for k in range(data)) % 2
+    selected[1] = np.where(np.arange(2**data) < columns, columns**-0.5, 0.0) * (1 - 2 * odd)
     numbers = {"prepare": start, **_slots("value", selected, 1.0), **_slots("weight", signed, -1.0)}
     kept = (np.abs((layer.rows / (top or 1.0) * lengths) @ directions) ** 2).sum() / (total**2 or 1.0)
     return Batch(

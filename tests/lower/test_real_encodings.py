@@ -11,7 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import qattn_compiler as qattn
-from qattn_compiler.errors import LoweringError
+from qattn_compiler import job
+from qattn_compiler.blocks.block import Multiplexor
+from qattn_compiler.blocks.orthogonal import Rotate
+from qattn_compiler.blocks.unary import RotateUnary
+from qattn_compiler.errors import LoweringError, VerificationError
 from qattn_compiler.lower import block_encoding, coherent, coherent_state, unary
 from qattn_compiler.lower.batch import Observable, Terms
 from qattn_compiler.lower.layers import layers
@@ -123,7 +127,7 @@ def test_sizes():
     assert counts("block", 5, 8, 8, full=True) == (5, 5, 11 + 15 + 15 + 15)
     assert counts("coherent", 8, 8, 4) == (4, 7, (64 - 6 - 1) + 7)
     assert counts("coherent", 8, 8, 4, full=True) == (4, 7, (64 - 6 - 1) + 63)
-    assert counts("coherent-state", 8, 8, 4) == (1, 9, (128 - 7 - 1) + 16 * 3 + 8 * 7)
+    assert counts("coherent-state", 8, 8, 4) == (1, 9, (128 - 7 - 1) + 16 * 3 - 2 + 8 * 7 - 3)
 
 
 def test_an_orthogonal_matrix_is_one_network():
@@ -239,3 +243,26 @@ def test_free_tensors(encoding, name):
             text, weights | {name: value}, target="full:12", components=[0, 1]
         ).evaluate()
         np.testing.assert_allclose(bound.evaluate(), expected, atol=1e-8)
+
+
+@EVERY
+@pytest.mark.parametrize("fault", ["scale", "which", "angles"])
+def test_planted_faults_are_noticed(encoding, fault, monkeypatch):
+    def wrong(terms, *, full=False):
+        (batch,) = ENCODINGS[encoding](terms, full=full)
+        if fault == "scale":
+            return [replace(batch, scale=batch.scale * 1.0001)]
+        return [replace(batch, which=batch.which[::-1]) if fault == "which" else batch]
+
+    def off(self, numbers):
+        return {slot: values + 1e-6 for slot, values in right(self, numbers).items()}
+
+    block = {"unary": RotateUnary, "block": Rotate}.get(encoding, Multiplexor)
+    right = block.values
+    if fault == "angles":
+        monkeypatch.setattr(block, "values", off)
+    monkeypatch.setattr(job, "ENCODINGS", {encoding: wrong})
+    rng = np.random.default_rng(6)
+    weights = {"A": rng.normal(size=(2, 3)), "B": rng.normal(size=(3, 2))}
+    with pytest.raises(VerificationError):
+        qattn.compile("A @ B", weights, encoding=encoding, target="full:10", optimization_level=1)
