@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import inf
 
+from qattn_compiler.blocks.program import Program
 from qattn_compiler.describe import shots_by_circuit
 from qattn_compiler.errors import LoweringError, QattnError, TargetError
 from qattn_compiler.job import ENCODINGS, Job
@@ -21,7 +22,7 @@ AUTO = "auto"
 """What the option is called."""
 OTHERS = ("angle",)
 """Encodings that do not compute the expression."""
-MOST = 8
+MOST = 12
 """How many times the two-qubit gates of the smallest circuits (before routing) are worth a compile."""
 
 Make = Callable[[list[Batch]], tuple[Unit, ...]]
@@ -95,7 +96,14 @@ def cost_of(unit: Unit, error: float) -> float:
 
 
 def _largest(batches: list[Batch]) -> int:
-    return max((batch.program.two_qubit_count for batch in batches), default=0)
+    return max((_least_gates(batch.program) for batch in batches), default=0)
+
+
+def _least_gates(program: Program) -> int:
+    """Two-qubit gates before routing; a program that prepares a real state may be replaced by a cascade."""
+    size = program.num_qubits
+    cascade = 2**size - size - 1
+    return min(program.two_qubit_count, cascade) if program.is_real_state else program.two_qubit_count
 
 
 def _candidate(name: str, units: tuple[Unit, ...], error: float) -> Candidate:
