@@ -175,16 +175,46 @@ def _rows_by_group(circuit: Circuit, groups: Sequence[tuple[int, ...]]) -> list[
 
 def _run(circuit: Circuit, angles: Floats, qubits: tuple[int, ...], rows: list[int]) -> States:
     batch, width = len(angles), len(qubits)
-    states = np.zeros((batch, *(2,) * width), dtype=complex)
-    states.reshape(batch, -1)[:, 0] = 1.0
-    for row, axes, matrices in _matrices(circuit, angles, qubits, rows):
-        del row
-        k = len(axes)
-        front = np.moveaxis(states, axes, range(1, 1 + k))
-        shape = front.shape
-        out = np.matmul(matrices, front.reshape(batch, 2**k, -1))
-        states = np.moveaxis(out.reshape(shape), range(1, 1 + k), axes)
-    return states.reshape(batch, -1)
+    states = np.zeros((batch, 2**width), dtype=complex)
+    states[:, 0] = 1.0
+    for _, axes, matrices in _matrices(circuit, angles, qubits, rows):
+        if len(axes) == 1:
+            _turn(states, axes[0], matrices)
+        elif np.count_nonzero(matrices) == np.count_nonzero(np.diagonal(matrices, axis1=1, axis2=2)):
+            _rephase(states, axes, matrices)
+        else:
+            moved = _apply(states.reshape(batch, *(2,) * width), axes, matrices)
+            states = np.ascontiguousarray(moved).reshape(batch, -1)
+    return states
+
+
+def _turn(states: States, axis: int, matrices: States) -> None:
+    """A single-qubit gate, in place; states of shape (batch, 2^n)."""
+    halves = states.reshape(len(states), 2 ** (axis - 1), 2, -1)
+    low, high = halves[:, :, 0].copy(), halves[:, :, 1]
+    m = matrices[:, :, :, None, None]
+    halves[:, :, 0] *= m[:, 0, 0]
+    halves[:, :, 0] += m[:, 0, 1] * high
+    high *= m[:, 1, 1]
+    high += m[:, 1, 0] * low
+
+
+def _rephase(states: States, axes: list[int], matrices: States) -> None:
+    """A diagonal two-qubit gate, in place."""
+    first, second = sorted(axes)
+    parts = states.reshape(len(states), 2 ** (first - 1), 2, 2 ** (second - first - 1), 2, -1)
+    for a in range(2):
+        for b in range(2):
+            k = 2 * a + b if axes[0] < axes[1] else 2 * b + a
+            if (matrices[:, k, k] != 1).any():
+                parts[:, :, a, :, b] *= matrices[:, k, k, None, None, None]
+
+
+def _apply(states: States, axes: list[int], matrices: States) -> States:
+    """A gate on some axes of the states, shape (batch, 2, ..., 2)."""
+    front = np.moveaxis(states, axes, range(1, 1 + len(axes)))
+    out = np.matmul(matrices, front.reshape(len(states), 2 ** len(axes), -1))
+    return np.moveaxis(out.reshape(front.shape), range(1, 1 + len(axes)), axes)
 
 
 def _matrices(

@@ -117,3 +117,13 @@ def test_probabilities_are_those_of_the_state():
         order = [sorted(qubits).index(q) for q in qubits]
         expected = whole.sum(axis=rest).transpose(order).reshape(-1)
         np.testing.assert_allclose(probabilities(groups, qubits)[0], expected, atol=1e-12)
+
+
+def test_a_batch_is_its_members():
+    rng = np.random.default_rng(6)
+    circuit = random_circuit(rng, 5, 40, NAMES, symbolic=0.0, walls=0.0)
+    angles = rng.normal(size=(3, *circuit.angles.shape))
+    whole = joint_states(simulate(circuit, angles), range(5))
+    for member, state in zip(angles, whole, strict=True):
+        one = replace(circuit, angles=member)
+        assert state_distances(unitary(one)[None, :, 0], state[None]).max() < 1e-12
