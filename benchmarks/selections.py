@@ -250,10 +250,13 @@ def error(task: Task, form: str, state: np.ndarray) -> float:
 def peer(python: str, path: Path, target: str) -> tuple[int, int] | None:
     """Two-qubit gates and their depth by Qiskit; None if there is no Qiskit."""
     edges = np.argwhere(np.triu(targets.get(target).device.adjacency)).tolist()
-    done = subprocess.run(
-        [python, "-c", PEER, str(path)], input=json.dumps(edges), capture_output=True, text=True, check=False
-    )
-    return tuple(json.loads(done.stdout)) if done.returncode == 0 else None  # type: ignore[return-value]
+    command = [python, "-c", PEER, str(path)]
+    try:
+        done = subprocess.run(command, input=json.dumps(edges), capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    gates, depth = json.loads(done.stdout)
+    return gates, depth
 
 
 def ours(task: Task, target: str, level: int) -> tuple[int, int, float, str, float]:

@@ -224,6 +224,16 @@ def test_controlled_symbols_cancel():
     np.testing.assert_allclose(unitary(out, values), wanted, atol=1e-12)
 
 
+def test_controlled_symbolic_phase():
+    builder = Builder([0])
+    for name, angles in (("h", []), ("rz", [0.3]), ("h", [])):
+        builder.add(name, [0], angles)
+    builder.add_phase((0.1, {"p": 2.0}))
+    circuit, values = builder.build(), {"p": 0.7}
+    wanted = np.kron(np.diag([1, 0]), np.eye(2)) + np.kron(np.diag([0, 1]), unitary(circuit, values))
+    np.testing.assert_allclose(unitary(controlled(circuit, "c"), values), wanted, atol=1e-12)
+
+
 @given(circuits(max_qubits=3, max_rows=8, walls=False), st.integers(0, 5))
 def test_controlled_conjugated_rotation(model, seed):
     there = make(model.num_qubits)
