@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qattn_compiler.circuit.gates import AXIS_CODES, BY_NAME, GATES, INVERSE, NUM_QUBITS, Gate
-from qattn_compiler.circuit.params import GLOBAL_PHASE
+from qattn_compiler.circuit.params import GLOBAL_PHASE, Parameter
 from qattn_compiler.circuit.table import Angle, Builder, Circuit, Qubit
 from qattn_compiler.errors import CircuitError
 from qattn_compiler.synth.multiplexor import walsh_transform
@@ -159,6 +159,7 @@ class _Branches:
         address: labels.
         angles: (row, column) -> an angle for each address, for all angles in use.
         phase: of each address.
+        params: of all circuits.
         rows: which rows of the model are there.
         tail: rows whose part that is common to all addresses does not count.
     """
@@ -167,6 +168,7 @@ class _Branches:
     address: tuple[Qubit, ...]
     angles: dict[tuple[int, int], Angles]
     phase: Angles
+    params: tuple[Parameter, ...]
     rows: tuple[int, ...]
     tail: frozenset[int] = frozenset()
 
@@ -195,7 +197,8 @@ class _Branches:
             angles[row, column] = _with_terms(constants[:, row, column], table, 3 * row + column)
         phases = np.array([circuit.phase for circuit in padded])
         phase = _with_terms(phases, table, GLOBAL_PHASE)
-        return _Branches(model, tuple(address), angles, phase, tuple(range(len(model))))
+        params = _joined(circuits)
+        return _Branches(model, tuple(address), angles, phase, params, tuple(range(len(model))))
 
     def is_common(self, row: int) -> bool:
         """Whether all addresses have the same angles there."""
@@ -230,6 +233,15 @@ def _check(circuit: Circuit, model: Circuit, number: int) -> None:
             f"circuit {number} has other gates than circuit 0",
             hint="circuits share a skeleton if their gates stand in the same order on the same qubits",
         )
+
+
+def _joined(circuits: Sequence[Circuit]) -> tuple[Parameter, ...]:
+    """The parameters of all circuits, one of each name."""
+    found: dict[str, Parameter] = {}
+    for param in (param for circuit in circuits for param in circuit.params):
+        if found.setdefault(param.name, param) != param:
+            raise CircuitError(f"circuits mean different things by the parameter {param.name!r}")
+    return tuple(found.values())
 
 
 def _slots(circuit: Circuit) -> dict[int, list[tuple[str, float]]]:
@@ -422,7 +434,7 @@ class _Selection:
         self.bits = len(given.address)
         self.frame = _Frame(given.size, given.model.num_qubits)
         self.builder = Builder((*given.address, *given.model.qubits))
-        for param in given.model.params:
+        for param in given.params:
             self.builder.parameter(param.name, param.expression)
         self.phase = given.phase
         self.two_qubit = 0

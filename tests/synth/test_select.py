@@ -7,11 +7,13 @@ from math import ceil, log2
 
 import numpy as np
 import pytest
+import sympy
 from helpers import ALL_GATES, circuits, make, random_circuit, random_values, unitary
 from hypothesis import given
 from hypothesis import strategies as st
 
 from qattn_compiler.circuit.gates import BY_NAME, GATES, NUM_QUBITS
+from qattn_compiler.circuit.params import Parameter
 from qattn_compiler.circuit.table import Builder, Circuit
 from qattn_compiler.errors import CircuitError
 from qattn_compiler.synth import select as module
@@ -307,6 +309,10 @@ def test_errors():
         select([one, one], [])
     with pytest.raises(CircuitError, match="shares a qubit"):
         select([one, one], [0])
+    symbolic = make(1, ("rx", 0, "p"))
+    stranger = replace(symbolic, params=(Parameter("p", sympy.Symbol("q") ** 2),))
+    with pytest.raises(CircuitError, match="different things by the parameter 'p'"):
+        select([symbolic, stranger], ["a"])
     measured = Builder([0])
     measured.measure([0], "m")
     with pytest.raises(CircuitError, match="no plain unitary"):
