@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import inf
 
-from qattn_compiler.blocks.program import Program
 from qattn_compiler.describe import shots_by_circuit
 from qattn_compiler.errors import LoweringError, QattnError, TargetError
 from qattn_compiler.job import ENCODINGS, Job
@@ -96,14 +95,7 @@ def cost_of(unit: Unit, error: float) -> float:
 
 
 def _largest(batches: list[Batch]) -> int:
-    return max((_least_gates(batch.program) for batch in batches), default=0)
-
-
-def _least_gates(program: Program) -> int:
-    """Two-qubit gates before routing; a program that prepares a real state may be replaced by a cascade."""
-    size = program.num_qubits
-    cascade = 2**size - size - 1
-    return min(program.two_qubit_count, cascade) if program.is_real_state else program.two_qubit_count
+    return max((batch.program.least_two_qubit_count for batch in batches), default=0)
 
 
 def _candidate(name: str, units: tuple[Unit, ...], error: float) -> Candidate:

@@ -197,7 +197,7 @@ def _planned(unit: Unit, level: int, seed: int, steps: list[Step]) -> Unit:
     """The unit with its state prepared on the machine's couplings, if that takes fewer two-qubit gates."""
     program, size = unit.batch.program, unit.batch.program.num_qubits
     fits = program.is_real_state and 2 <= size <= MAX_QUBITS and unit.batch.circuits << size <= MAX_AMPLITUDES
-    if not fits or metrics(unit.template).gates_2q <= program.two_qubit_count:
+    if not fits or metrics(unit.template).gates_2q <= program.least_two_qubit_count:
         return unit
     begin = perf_counter()
     plan = plan_state(unit.target.device, size, seed)

@@ -76,6 +76,13 @@ class Program:
         return sum(block.two_qubit_count(self.wires) for block in self.blocks)
 
     @property
+    def least_two_qubit_count(self) -> int:
+        """The same, or that of a cascade that prepares the final state, if the program does no more than
+        that."""
+        count, size = self.two_qubit_count, self.num_qubits
+        return min(count, 2**size - size - 1) if self.is_real_state else count
+
+    @property
     def is_real_state(self) -> bool:
         """Whether the blocks, but for measurements at the end, only prepare a state with real amplitudes (and
         do not undo or compare what others prepared)."""

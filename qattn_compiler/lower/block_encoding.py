@@ -11,6 +11,9 @@ only shots counted where the register is c and the auxiliary qubit is 0:
 
 All outputs of a row come from the same circuit, on k + 2 qubits. The auxiliary qubit is found in |0> with
 probability (1 + ||A w||^2 / ||w||^2) / 2. Where all singular values are equal there is none.
+
+From level 2 on the circuit's final state is prepared directly where that takes fewer gates; levels 0 and 1
+keep the matrix as a block of its own, which acts on any state.
 """
 
 from __future__ import annotations
