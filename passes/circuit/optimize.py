@@ -53,6 +53,23 @@ CLOSE: Final = 1.25
 
 
 @dataclass(frozen=True, eq=False)
+class Claim:
+    """What a pass did: `after` is `before`, with the content of qubit q on qubit place[q] at the end.
+
+    Attributes:
+        name: of the pass.
+        before: on the same qubits as `after`.
+        after: what it gave.
+        place: shape (qubits,).
+    """
+
+    name: str
+    before: Circuit
+    after: Circuit
+    place: NDArray[np.int32]
+
+
+@dataclass(frozen=True, eq=False)
 class Optimized:
     """A cheaper circuit and what it takes to read it.
 
@@ -63,6 +80,7 @@ class Optimized:
         relabels: whether SWAPs are done by relabelling.
         infidelity: sum of one minus the average gate fidelity over all two-qubit blocks that were replaced by
             cheaper ones that are not quite equal.
+        trail: pass by pass, from the given circuit to this one; None if that is not kept.
     """
 
     circuit: Circuit
@@ -70,13 +88,15 @@ class Optimized:
     dropped: float = 0.0
     relabels: bool = True
     infidelity: float = 0.0
+    trail: tuple[Claim, ...] | None = None
 
     @staticmethod
-    def start(circuit: Circuit, relabels: bool) -> Optimized:
-        """A circuit as it is, but for its SWAPs."""
-        if relabels:
-            return Optimized(*without_swaps(circuit))
-        return Optimized(circuit, np.arange(circuit.num_qubits, dtype=np.int32), relabels=False)
+    def start(circuit: Circuit, relabels: bool, traced: bool = False) -> Optimized:
+        """A circuit as it is, but for its SWAPs; `traced`: keep the trail."""
+        here = np.arange(circuit.num_qubits, dtype=np.int32)
+        after, place = without_swaps(circuit) if relabels else (circuit, here)
+        trail = () if after is circuit else (Claim("relabel", circuit, after, place),)
+        return Optimized(after, place, relabels=relabels, trail=trail if traced else None)
 
     def then(self, step: CirqTransformer) -> Optimized:
         """This, after one more pass, which may leave SWAPs."""
@@ -88,11 +108,15 @@ class Optimized:
         if after is self.circuit:
             return self
         next_one = Optimized.start(after, self.relabels)
+        trail = self.trail
+        if trail is not None:
+            trail = (*trail, Claim(step.name, self.circuit, next_one.circuit, next_one.place))
         return replace(
             next_one,
             place=next_one.place[self.place],
             dropped=self.dropped + more,
             infidelity=self.infidelity + lost,
+            trail=trail,
         )
 
 
@@ -148,16 +172,17 @@ class Optimize(CirqTransformer):
         price = COSTS[self.cost]
         return min(self.candidates(circuit), key=lambda found: price(found.circuit))
 
-    def candidates(self, circuit: Circuit, relabels: bool = True) -> list[Optimized]:
+    def candidates(self, circuit: Circuit, relabels: bool = True, traced: bool = False) -> list[Optimized]:
         """All circuits worth a look, the one that keeps the given structure first.
 
         Args:
             circuit: any.
             relabels: do SWAPs by relabelling; measurements and all other rows move with their qubits.
+            traced: keep what each pass did (`Optimized.trail`).
         """
         if self.level == 0:
-            return [Optimized.start(circuit, relabels=False)]
-        tidy = self._tidied(Optimized.start(circuit, relabels))
+            return [Optimized.start(circuit, False, traced)]
+        tidy = self._tidied(Optimized.start(circuit, relabels, traced))
         return [tidy, *self._searched(tidy)] if self.level >= 2 else [tidy]
 
     def _tidied(self, start: Optimized) -> Optimized:

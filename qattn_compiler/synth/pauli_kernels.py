@@ -411,9 +411,7 @@ def _clear_frame(
     gates = 0
     pair = _easiest(totals)
     while pair >= 0:
-        a, b, gate, least = _frame_gate(
-            new, pair, change, score, version, known, layer, noise, deep, random
-        )
+        a, b, gate, least = _frame_gate(new, pair, change, score, version, known, layer, noise, deep, random)
         if wide:
             for i in range(size):
                 for j in range(i + 1, size):

@@ -1,8 +1,8 @@
 """Proofs of whole compiles: each pass's input and output are compared by a checker that knows no pass.
 
-A chain of links, source -> optimised -> routed -> physical, is proved if each link is: by local windows
-(`windows`), or by its word of Pauli rotations (`words`). Both are exact but for rounding, which is added up,
-and near-linear in the number of rows. A link that neither can prove is named, and the whole is then unproved,
+A chain of links, source -> optimised -> routed -> native, is proved if each link is: by its word of Pauli
+rotations (`words`), or by local windows (`windows`). Both are exact but for rounding, which is added up, and
+near-linear in the number of rows. A link that neither can prove is named, and the whole is then unproved,
 never "passed".
 """
 
@@ -19,14 +19,18 @@ from numpy.typing import ArrayLike, NDArray
 
 from qattn_compiler.circuit.table import Circuit, same
 from qattn_compiler.errors import VerificationError
-from qattn_compiler.verify.windows import by_windows
-from qattn_compiler.verify.words import by_words
+from qattn_compiler.verify.windows import ATTEMPTS, by_windows
+from qattn_compiler.verify.words import EXACT, by_words
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 POINTS: Final = 2
 """Windows of symbolic circuits are compared at so many random values of their parameters."""
+QUICK: Final = 2
+"""How many of ATTEMPTS take no time."""
+LONG: Final = 4000
+"""Circuits with more rows are not compared by the others."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +43,7 @@ class Link:
         after: m >= n qubits.
         initial, final: shape (n,): qubit of `after` for each of `before`, at the start and at the end; None
             stands for the same qubits.
+        tolerance: rotations up to this angle (radians) may have been dropped, each on its own.
     """
 
     name: str
@@ -46,6 +51,7 @@ class Link:
     after: Circuit
     initial: ArrayLike | None = None
     final: ArrayLike | None = None
+    tolerance: float = EXACT
 
     @property
     def places(self) -> tuple[Ints, Ints]:
@@ -73,7 +79,7 @@ class Step:
         name: of the pass.
         equal: True, False, or None if it could not be decided.
         method: "same object", "words", "windows", or both if both failed.
-        error: bound of the operator norm of what was rounded off.
+        error: bound of the operator norm of what was rounded off or dropped.
         exact: False if symbols were compared at random values only.
         seconds: what the check took.
         detail: for what is not proved, where.
@@ -102,61 +108,92 @@ class Proof:
     steps: tuple[Step, ...]
     error: float
 
+    @staticmethod
+    def of(steps: Sequence[Step]) -> Proof:
+        """The verdict that follows from those on the links."""
+        verdicts = {step.equal for step in steps}
+        equal = False if False in verdicts else None if None in verdicts else True
+        return Proof(equal, tuple(steps), sum(step.error for step in steps))
+
     @property
-    def unproved(self) -> tuple[str, ...]:
-        """Names of the passes that were not proved."""
-        return tuple(step.name for step in self.steps if step.equal is not True)
+    def unproved(self) -> tuple[Step, ...]:
+        """The links that were not proved."""
+        return tuple(step for step in self.steps if step.equal is not True)
 
     def to_dict(self) -> dict[str, object]:
         """Plain data."""
         return asdict(self)
 
 
-def check(links: Sequence[Link], initial: ArrayLike | None = None, final: ArrayLike | None = None) -> Proof:
-    """Check a chain of links.
+def check(whole: Link, parts: Sequence[Link] = (), seed: int = 0) -> Proof:
+    """Prove a link at once, or else by the links that it is made of.
 
     Args:
-        links: each starts with the circuit with which the one before ends.
-        initial, final: what the whole claims: qubit of the last circuit for each of the first; None: not
-            asked.
+        whole: what is claimed.
+        parts: each starts with the circuit with which the one before ends; may be empty.
+        seed: of the values at which symbols are compared.
 
     Raises:
-        VerificationError: the links do not fit together, or do not make these layouts.
+        VerificationError: the parts do not fit together, or do not make the whole.
     """
-    for one, two in pairwise(links):
-        if one.after is not two.before and not same(one.after, two.before):
-            raise VerificationError(f"{two.name} does not start with the circuit that {one.name} gave")
-    for which, claimed in enumerate((initial, final)):
-        if claimed is None or not links:
-            continue
-        place = np.arange(links[0].before.num_qubits)
-        for link in links:
-            place = link.places[which][place]
-        if not np.array_equal(place, np.asarray(claimed)):
+    step = check_link(whole, seed, QUICK)
+    if step.equal is True:
+        return Proof.of([step])
+    if parts:
+        _check_fit(whole, parts)
+        proof = Proof.of([check_link(part, seed) for part in parts])
+        if proof.equal is not None:
+            return proof
+    if step.equal is None:
+        step = check_link(whole, seed)
+    return Proof.of([step]) if step.equal is not None or not parts else proof
+
+
+def _check_fit(whole: Link, parts: Sequence[Link]) -> None:
+    """Raise VerificationError unless the parts make the whole."""
+    chain = [whole.before, *(circuit for part in parts for circuit in (part.before, part.after)), whole.after]
+    for one, two in list(pairwise(chain))[::2]:
+        if one is not two and not same(one, two):
+            raise VerificationError(f"the passes {', '.join(part.name for part in parts)} are no chain")
+    for which, claimed in enumerate(whole.places):
+        place = np.arange(whole.before.num_qubits)
+        for part in parts:
+            place = part.places[which][place]
+        if not np.array_equal(place, claimed):
             raise VerificationError(f"the links do not lead to the {('initial', 'final')[which]} layout")
-    steps = tuple(check_link(link) for link in links)
-    verdicts = {step.equal for step in steps}
-    equal = False if False in verdicts else None if None in verdicts else True
-    return Proof(equal, steps, sum(step.error for step in steps))
 
 
-def check_link(link: Link, seed: int = 0) -> Step:
-    """Prove or refute one link, or say that neither worked."""
+def check_link(link: Link, seed: int = 0, attempts: int = len(ATTEMPTS)) -> Step:
+    """Prove or refute one link, or say that neither worked.
+
+    Args:
+        link: what is claimed.
+        seed: of the values at which symbols are compared.
+        attempts: how many of `windows.ATTEMPTS` to make; circuits of over LONG rows get QUICK of them.
+    """
     begin = perf_counter()
     initial, final = link.places
-    identical = np.array_equal(initial, np.arange(link.before.num_qubits)) and np.array_equal(initial, final)
-    if link.after is link.before and identical:
+    unmoved = np.array_equal(initial, np.arange(link.before.num_qubits)) and np.array_equal(initial, final)
+    if link.after is link.before and unmoved:
         return Step(link.name, True, "same object", 0.0, True, perf_counter() - begin)
     symbolic = link.before.is_symbolic or link.after.is_symbolic
-    word = by_words(link.before, link.after, initial, final, seed)
+    word = by_words(link.before, link.after, initial, final, seed, max(EXACT, link.tolerance))
     if word.equal is not None:
         return Step(link.name, word.equal, "words", word.error, True, perf_counter() - begin, word.detail)
     names, values = parameter_values(link.before, link.after, seed)
-    found = by_windows(link.before, link.after, initial, final, values, names)
-    method, detail = "windows", found.detail
-    if found.equal is None:
-        method, detail = "words and windows", f"{word.detail}; {found.detail}"
-    return Step(link.name, found.equal, method, found.error, not symbolic, perf_counter() - begin, detail)
+    rows = max(len(link.before), len(link.after))
+    ways = ATTEMPTS[: attempts if rows <= LONG else QUICK]
+    found = by_windows(link.before, link.after, initial, final, values, names, ways)
+    if found.equal or (found.equal is False and found.deviation > _allowed(link)):
+        seconds = perf_counter() - begin
+        return Step(link.name, found.equal, "windows", found.error, not symbolic, seconds, found.detail)
+    detail = f"{word.detail}; {found.detail}"
+    return Step(link.name, None, "words and windows", 0.0, not symbolic, perf_counter() - begin, detail)
+
+
+def _allowed(link: Link) -> float:
+    """How far a window may be from the identity where rotations of the tolerance are dropped."""
+    return max(1e-6, link.tolerance * max(len(link.before), len(link.after)))
 
 
 def parameter_values(

@@ -78,7 +78,13 @@ class Windows:
 
 
 def by_windows(
-    a: Circuit, b: Circuit, initial: Ints, final: Ints, values: Floats, names: tuple[str, ...]
+    a: Circuit,
+    b: Circuit,
+    initial: Ints,
+    final: Ints,
+    values: Floats,
+    names: tuple[str, ...],
+    attempts: tuple[tuple[bool, int], ...] = ATTEMPTS,
 ) -> Windows:
     """Whether b is a, with qubits placed.
 
@@ -88,6 +94,7 @@ def by_windows(
         initial, final: shape (n,): qubit of b for each of a, at the start and at the end.
         values: shape (batch, parameters): where symbolic angles are looked at.
         names: of the parameters.
+        attempts: how to read, as in ATTEMPTS.
     """
     keys = tuple(sorted({*a.keys, *b.keys}))
     size = max(a.num_qubits, b.num_qubits)
@@ -95,7 +102,7 @@ def by_windows(
     sides = [_side(circuit, size, keys, values, names, walls) for circuit in (a, b)]
     start, stop = _places(initial, size, len(keys)), _places(final, size, len(keys))
     rows = (-1, -1)
-    for commuting, limit in ATTEMPTS:
+    for commuting, limit in attempts:
         read = _read(sides, start, commuting, limit)
         if read.rows == (-1, -1):
             return _judged(a, b, read, stop, values, names)

@@ -117,7 +117,7 @@ def cancel(  # noqa: C901 - one loop with its state
     num_wires: int,
     reach: int,
     tol: float,
-) -> tuple[Strings, Ints, Ints, float]:
+) -> tuple[Strings, Ints, Ints, Floats, float]:
     """Read a word of rotations and walls from the left, cancelling and merging what can meet.
 
     Clifford rotations go into a frame at the end. What is read meets an earlier element with the same string
@@ -134,8 +134,8 @@ def cancel(  # noqa: C901 - one loop with its state
         tol: an angle this close to a multiple of a quarter turn is one (radians).
 
     Returns:
-        the frame (2 wires, 2 W) with its powers, the steps of the elements that are left, and the sum of the
-        angles that were rounded off (radians).
+        the frame (2 wires, 2 W) with its powers, the steps of the elements that are left, their angles (left,
+        forms), and the sum of the angles that were rounded off (radians).
     """
     half = (num_wires + 63) // 64
     steps = len(wall)
@@ -232,7 +232,8 @@ def cancel(  # noqa: C901 - one loop with its state
     while at != steps:
         left.append(at)
         at = ahead[at]
-    return frame, power, np.array([*left, 0])[: len(left)], lost
+    steps_left = np.array([*left, 0])[: len(left)]
+    return frame, power, steps_left, angle[steps_left], lost
 
 
 @numba.njit(cache=True, nogil=True)
@@ -262,9 +263,9 @@ def _step(
 
 @numba.njit(cache=True, nogil=True)
 def _bucket(strings: Strings, begin: Ints, at: int, buckets: int) -> int:
-    """A hash of an element's first string."""
+    """A hash of an element's first string; a wall on no wires has none."""
     x = np.uint64(0x9E3779B97F4A7C15)
-    for k in range(strings.shape[1]):
+    for k in range(strings.shape[1] if begin[at] < begin[at + 1] else 0):
         x = (x ^ strings[begin[at], k]) * np.uint64(0xBF58476D1CE4E5B9)
         x ^= x >> np.uint64(29)
     return int(x & np.uint64(buckets - 1))

@@ -22,7 +22,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from qattn_compiler.circuit.gates import AXES, AXIS_CODES, BY_NAME, GATES
+from qattn_compiler.circuit.gates import AXES, AXIS_CODES, BY_NAME, GATES, NUM_QUBITS
 from qattn_compiler.circuit.table import Circuit
 from qattn_compiler.verify.windows import wall_content
 
@@ -33,6 +33,8 @@ REACH: Final = 4096
 """How many rotations are looked back."""
 EXACT: Final = 1e-9
 """Angles (radians) this close to a multiple of a quarter turn are one; the distance is added to the error."""
+CLIFFORD: Final = 0.1
+"""No Clifford circuit that is no renaming is nearer to one (largest entry of the difference) than 0.29."""
 FORMS: Final = 3
 """Symbolic angles are compared by the values of their linear forms at so many random points."""
 
@@ -95,11 +97,14 @@ class Word:
             which proves nothing.
         error: sum of the angles that were rounded off, halved: bounds the operator norm of the difference.
         left: how many rotations and walls did not cancel.
+        deviation: if not equal, how far they are from one another at least (largest entry of the difference,
+            at random values of the parameters).
     """
 
     equal: bool | None
     error: float
     left: int
+    deviation: float = 0.0
 
     @property
     def detail(self) -> str:
@@ -110,7 +115,9 @@ class Word:
         return rest if not self.left else f"{self.left} Pauli rotations or walls are left {rest}"
 
 
-def by_words(a: Circuit, b: Circuit, initial: Ints, final: Ints, seed: int = 0) -> Word:
+def by_words(
+    a: Circuit, b: Circuit, initial: Ints, final: Ints, seed: int = 0, tolerance: float = EXACT
+) -> Word:
     """Whether b is a, with qubits placed.
 
     Args:
@@ -118,6 +125,7 @@ def by_words(a: Circuit, b: Circuit, initial: Ints, final: Ints, seed: int = 0) 
         b: m >= n qubits; those that no qubit of `a` starts on must not matter, and end anywhere.
         initial, final: shape (n,): qubit of b for each of a, at the start and at the end.
         seed: of the points at which symbolic angles are compared.
+        tolerance: angles (radians) this close to a multiple of a quarter turn are one.
     """
     from qattn_compiler.verify.word_kernels import cancel
 
@@ -132,15 +140,30 @@ def by_words(a: Circuit, b: Circuit, initial: Ints, final: Ints, seed: int = 0) 
     one = _steps(a, np.arange(size), size, keys, names, points, walls)
     two = _steps(b, label, size, keys, names, points, walls).inverse()
     both = one.then(two)
-    frame, power, left, lost = cancel(
+    frame, power, left, angles, lost = cancel(
         *(both.wires, both.axes, both.angles, both.wall, both.begin, both.wall_wires),
-        *(size + len(keys), REACH, EXACT),
+        *(size + len(keys), REACH, tolerance),
     )
     end = label[np.asarray(initial, dtype=np.int64)]
     same = not len(left) and _renames(frame, power, end, size + len(keys))
+    if same:
+        return Word(True, lost / 2, 0)
     # A Clifford circuit that renames otherwise, or one rotation that is not Clifford, is no identity.
-    differs = not same and len(left) <= 1 and not both.wall[left].any()
-    return Word(True if same else False if differs else None, lost / 2, len(left))
+    if len(left) > 1 or both.wall[left].any() or _has_channels(a) or _has_channels(b):
+        return Word(None, lost / 2, len(left))
+    off = CLIFFORD if not len(left) else _least(float(angles[0, 0] + angles[0, 1]))
+    return Word(False, lost / 2, len(left), max(0.0, off - lost / 2))
+
+
+def _has_channels(circuit: Circuit) -> bool:
+    """Whether anything is in it behind which a difference may not be seen, such as a measurement."""
+    return bool((NUM_QUBITS[circuit.op] == 0).any())
+
+
+def _least(angle: float) -> float:
+    """Roughly how far a Clifford circuit and a rotation by this angle are from any renaming at least."""
+    off = abs(angle - round(angle / (_PI / 2)) * _PI / 2)
+    return min(CLIFFORD, off / 4)
 
 
 def _renames(frame: NDArray[np.uint64], power: Ints, end: Ints, wires: int) -> bool:

@@ -1,0 +1,165 @@
+"""Search: from the optimizer's circuits to the cheapest one on a machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from time import perf_counter
+
+import numpy as np
+
+from qattn_compiler.circuit.layout import Routed
+from qattn_compiler.circuit.table import Circuit
+from qattn_compiler.passes.circuit.cancel_inverses import CancelInverses
+from qattn_compiler.passes.circuit.cost import Cost, cost_function, entanglers
+from qattn_compiler.passes.circuit.drop_negligible import DropNegligible
+from qattn_compiler.passes.circuit.join_rotations import JoinRotations
+from qattn_compiler.passes.circuit.merge_rotations import MergeRotations
+from qattn_compiler.passes.circuit.optimize import Claim, Optimized
+from qattn_compiler.passes.circuit.route import Route
+from qattn_compiler.passes.circuit.route_parities import RouteParities
+from qattn_compiler.pipeline import Pass, Pipeline
+from qattn_compiler.progress import Progress, silent
+from qattn_compiler.report.metrics import metrics
+from qattn_compiler.targets.target import Target
+from qattn_compiler.unit import Step
+
+
+@dataclass(frozen=True)
+class Search:
+    """The way from the optimizer's circuits to the cheapest routed one.
+
+    Attributes:
+        machine: the target.
+        level: optimization level.
+        seed: of all random choices.
+        objective: what is saved, a name of `cost.cost_function`.
+        track: is told what was done.
+
+    Raises:
+        OptionError: there is no such objective.
+    """
+
+    machine: Target
+    level: int
+    seed: int
+    objective: str
+    track: Track
+
+    def __post_init__(self) -> None:
+        cost_function(self.objective, self.machine.device)
+
+    def routed(self, source: Circuit) -> tuple[Routed, Optimized]:
+        """The cheapest of the optimizer's circuits on the machine's qubits, and before it was routed."""
+        track = self.track
+        track.progress("optimize", 0, 1)
+        started = perf_counter()
+        optimizer = self.machine.optimizer(self.level, self.seed, track.atol, track.fidelity)
+        found = [self._joined(one) for one in optimizer.candidates(source, traced=track.proves)]
+        optimized = perf_counter() - started
+        track.progress("optimize", 1, 1)
+        routed, chosen = min(map(self._best_route, self._promising(found)), key=self._price_of)
+        if self.level >= 3 and routed.swaps:
+            routed, chosen = self._with_parities(found, routed, chosen)
+        track.steps.append(Step("optimize", "logical", optimized, metrics(chosen.circuit)))
+        track.progress("route", len(found), len(found))
+        track.dropped += chosen.dropped
+        track.infidelity = chosen.infidelity
+        seconds = perf_counter() - started - optimized
+        track.steps.append(Step("route", "route", seconds, metrics(routed.circuit)))
+        return routed, chosen
+
+    def _joined(self, one: Optimized) -> Optimized:
+        """With CX RZ CX as one gate, so that the router sees what commutes."""
+        if self.level < 2:
+            return one
+        steps = Pipeline((JoinRotations(), MergeRotations(), CancelInverses()), label="join")
+        joined, trail = steps.run(one.circuit), one.trail
+        if trail is not None:
+            here = np.arange(joined.num_qubits, dtype=np.int32)
+            trail = (*trail, Claim("join-rotations", one.circuit, joined, here))
+        return replace(one, circuit=joined, trail=trail)
+
+    def _best_route(self, one: Optimized) -> tuple[Routed, Optimized]:
+        """The route that costs least once it is native: the router does not see what becomes of its gates, so
+        that the fewest gates may be best for any objective."""
+        routers = [self._route(name) for name in dict.fromkeys((self.objective, "count"))]
+        if self.level >= 3:
+            routers.append(self._route("count", "quick"))
+        routes = [(router.route(one.circuit), one) for router in routers]
+        return routes[0] if len(routes) == 1 else min(routes, key=self._price_of)
+
+    def _with_parities(
+        self, found: list[Optimized], routed: Routed, chosen: Optimized
+    ) -> tuple[Routed, Optimized]:
+        """The route, or that of a circuit with its CNOT and phase regions built anew on the machine if this
+        costs less; each circuit is tried, from two layouts."""
+        router, limit = RouteParities(self.machine.device, self.seed), entanglers(routed.circuit)
+        best = self._price(routed.circuit), routed, chosen
+        for one in found:
+            for initial in (None, routed.initial):
+                other = router.route(one.circuit, initial, limit)
+                if other is not None and (price := self._price(other.circuit)) < best[0]:
+                    best = price, other, one
+        return best[1:]
+
+    def _route(self, objective: str, effort: str = "usual") -> Route:
+        return self.machine.route(self.level, self.seed, effort, objective)
+
+    def _price_of(self, way: tuple[Routed, Optimized]) -> Cost:
+        return self._price(way[0].circuit)
+
+    def _price(self, circuit: Circuit) -> Cost:
+        """What a routed circuit costs once it is native."""
+        finish = self.machine.physical_passes(self.level, self.track.atol)
+        return cost_function(self.objective, self.machine.device)(finish.run(circuit))
+
+    def _promising(self, found: list[Optimized]) -> list[Optimized]:
+        """The circuits that cost least after a short search for a route: two of them at level 3, else one."""
+        if len(found) == 1:
+            return found
+        quick = self._route("count", "quick")
+        costs = []
+        for number, one in enumerate(found):
+            self.track.progress("route", number, len(found))
+            costs.append(self._price(quick.route(one.circuit).circuit))
+        order = sorted(range(len(found)), key=costs.__getitem__)
+        return [found[number] for number in order[: 2 if self.level >= 3 else 1]]
+
+
+class Track:
+    """What the passes did: the pipeline's hook.
+
+    Attributes:
+        atol: rotations up to this angle (radians) may be dropped.
+        fidelity: least average gate fidelity of blocks that are replaced.
+        proves: whether all circuits on the way are kept, for the proof.
+        claims: what the passes on the machine did, if so.
+        infidelity, dropped: what was given away; the sum of the dropped angles.
+        steps: for the report.
+    """
+
+    def __init__(
+        self, atol: float, fidelity: float = 1.0, progress: Progress = silent, proves: bool = False
+    ) -> None:
+        self.atol = atol
+        self.fidelity = fidelity
+        self.proves = proves
+        self.claims: list[Claim] = []
+        self.infidelity = 0.0
+        self.progress = progress
+        self.steps: list[Step] = []
+        self.dropped = 0.0
+
+    def hook(self, stage: str) -> Callable[[Circuit, Pass[Circuit], Circuit, float], None]:
+        """The hook of one stage."""
+
+        def note(before: Circuit, step: Pass[Circuit], after: Circuit, seconds: float) -> None:
+            if isinstance(step, DropNegligible):
+                self.dropped += step.dropped(before)
+            self.steps.append(Step(step.name, stage, seconds, metrics(after)))
+            if self.proves and after is not before:
+                here = np.arange(after.num_qubits, dtype=np.int32)
+                self.claims.append(Claim(step.name, before, after, here))
+
+        return note
