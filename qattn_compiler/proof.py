@@ -162,4 +162,4 @@ def _check_plan(unit: Unit) -> float:
     wanted /= np.linalg.norm(wanted, axis=1, keepdims=True)
     native = unit.target.fuse_batch(unit.template, unit.planned_values(wanted))
     found = joint_states(simulate(native.circuit, native.angles), unit.routed.final.tolist())
-    return float(state_distances(found, wanted.astype(complex)).max())
+    return float(state_distances(found, unit.batch.program.finished(wanted.astype(complex))).max())

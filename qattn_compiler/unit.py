@@ -93,7 +93,7 @@ class Unit:
     def parameter_values(self) -> Floats:
         """Values of the template's parameters, shape (circuits, parameters)."""
         if self.plan is not None:
-            return self.planned_values(self.batch.program.states(self.batch.numbers).real)
+            return self.planned_values(self.batch.program.prepared(self.batch.numbers).real)
         values = self.batch.program.parameter_values(self.logical, self.batch.numbers)
         column = {p.name: i for i, p in enumerate(self.logical.params)}
         return values[:, [column[p.name] for p in self.template.params]]
@@ -205,7 +205,7 @@ def _planned(unit: Unit, level: int, seed: int, steps: list[Step]) -> Unit:
         return unit
     builder = Builder(range(size))
     plan.add(builder, [(0.0, {f"{_TURN}{k}": np.pi}) for k in range(2**size - 1)])
-    program.measure(builder)
+    program.finish(builder)
     route, gates = unit.target.route(level, seed, "long"), builder.build()
     routed = route.route(gates)  # where on the chip the same couplings err least
     if routed.swaps:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qattn_compiler.blocks.block import Block, Floats, Measure, States
+from qattn_compiler.blocks.orthogonal import Hadamards
 from qattn_compiler.circuit.table import Builder, Circuit
 from qattn_compiler.errors import LoweringError
 
@@ -84,22 +85,26 @@ class Program:
 
     @property
     def is_real_state(self) -> bool:
-        """Whether the blocks, but for measurements at the end, only prepare a state with real amplitudes (and
-        do not undo or compare what others prepared)."""
-        kinds = [type(block) for block in self.blocks]
-        before = kinds[: kinds.index(Measure)] if Measure in kinds else kinds
-        last = all(kind is Measure for kind in kinds[len(before) :])
+        """Whether the blocks, but for Hadamard gates and measurements at the end, only prepare a state with
+        real amplitudes (and do not undo or compare what others prepared)."""
+        before = self.blocks[: self._end]
         plain = (
-            getattr(block, "axis", "y") == "y" and not getattr(block, "interferes", False)
-            for block in self.blocks[: len(before)]
+            getattr(block, "axis", "y") == "y" and not getattr(block, "interferes", False) for block in before
         )
-        return last and bool(before) and all(plain)
+        return bool(before) and all(plain) and not any(isinstance(block, Measure) for block in before)
 
-    def measure(self, builder: Builder) -> None:
-        """Append the measurements alone."""
-        for block in self.blocks:
-            if isinstance(block, Measure):
-                block.build(builder, self.wires)
+    @property
+    def _end(self) -> int:
+        """How many blocks stand before the Hadamard gates and measurements at the end."""
+        end = len(self.blocks)
+        while end and isinstance(self.blocks[end - 1], (Hadamards, Measure)):
+            end -= 1
+        return end
+
+    def finish(self, builder: Builder) -> None:
+        """Append the Hadamard gates and measurements at the end alone."""
+        for block in self.blocks[self._end :]:
+            block.build(builder, self.wires)
 
     def to_text(self) -> str:
         """Registers and blocks, a line each."""
@@ -138,12 +143,27 @@ class Program:
         Raises:
             LoweringError: more qubits than a dense state can have.
         """
+        return self.finished(self.prepared(numbers))
+
+    def prepared(self, numbers: Mapping[str, Floats]) -> States:
+        """The same before the Hadamard gates at the end.
+
+        Raises:
+            LoweringError: more qubits than a dense state can have.
+        """
         if self.num_qubits > MAX_STATE_QUBITS:
             raise LoweringError(f"{self.num_qubits} qubits are too many for a dense state")
         batch = len(next(iter(numbers.values())))
-        flat = np.zeros((batch, 2**self.num_qubits), dtype=complex)
-        flat[:, 0] = 1.0
-        states = flat.reshape(batch, *(2,) * self.num_qubits)
-        for block in self.blocks:
-            states = block.apply(states, numbers, self.wires)
-        return states.reshape(batch, -1)
+        states = np.zeros((batch, 2**self.num_qubits), dtype=complex)
+        states[:, 0] = 1.0
+        return self._applied(self.blocks[: self._end], states, numbers)
+
+    def finished(self, states: States) -> States:
+        """What the Hadamard gates at the end make of states, shape (batch, 2^n) in and out."""
+        return self._applied(self.blocks[self._end :], states, {})
+
+    def _applied(self, blocks: Sequence[Block], states: States, numbers: Mapping[str, Floats]) -> States:
+        split = states.reshape(len(states), *(2,) * self.num_qubits)
+        for block in blocks:
+            split = block.apply(split, numbers, self.wires)
+        return split.reshape(len(states), -1)

@@ -163,3 +163,19 @@ def test_bound_later(name):
         bound = compiled.bind({"Q": values})
         assert bound.verification.passed
         np.testing.assert_allclose(bound.evaluate(), values @ WEIGHTS["K"].T, atol=1e-9)
+
+
+@pytest.mark.parametrize("free", [False, True])
+def test_a_plan_leaves_the_test_to_its_own_gate(free):
+    """On the chip the joint state is prepared at once, but the Hadamard gate that compares comes after it."""
+    rng = np.random.default_rng(5)
+    values = {"w": rng.normal(size=32), "x": rng.normal(size=32)}
+    given = {"weights": {"x": values["x"]}, "free": {"w": (32,)}} if free else {"weights": values}
+    compiled = qattn.compile("w @ x", target="ibm.eagle", encoding="hadamard", **given)
+    (unit,) = compiled.units
+    assert unit.plan is not None
+    bound = compiled.bind({"w": values["w"]}) if free else compiled
+    assert bound.verification.passed
+    assert float(bound.evaluate()) == pytest.approx(values["w"] @ values["x"])
+    prepared = unit.batch.program.prepared(unit.batch.numbers).reshape(2, -1)
+    np.testing.assert_allclose(np.linalg.norm(prepared, axis=1), np.sqrt([0.5, 0.5]))
