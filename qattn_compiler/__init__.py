@@ -21,14 +21,17 @@ if TYPE_CHECKING:
     from qattn_compiler.frontends.example import load_example
     from qattn_compiler.frontends.from_text import parse
     from qattn_compiler.frontends.weights import load_weights
+    from qattn_compiler.interop.cirq_verify import verify
     from qattn_compiler.pipeline import Pass, Pipeline
     from qattn_compiler.targets.target import Target
     from qattn_compiler.transpile import Transpiled, transpile
+    from qattn_compiler.verify.equivalence import Equivalence
     from qattn_compiler.verify.reference import reference
 
 _HOMES = {
     "Compiled": "compiled",
     "Device": "device",
+    "Equivalence": "verify.equivalence",
     "Expr": "expr.node",
     "Pass": "pipeline",
     "Pipeline": "pipeline",
@@ -42,11 +45,13 @@ _HOMES = {
     "parse": "frontends.from_text",
     "reference": "verify.reference",
     "transpile": "transpile",
+    "verify": "interop.cirq_verify",
 }
 
 __all__ = [
     "Compiled",
     "Device",
+    "Equivalence",
     "Expr",
     "Pass",
     "Pipeline",
@@ -60,6 +65,7 @@ __all__ = [
     "parse",
     "reference",
     "transpile",
+    "verify",
 ]
 
 
@@ -76,8 +82,8 @@ def __dir__() -> list[str]:
 
 
 class _Package(ModuleType):
-    """Keeps `compile` and `transpile` the functions: importing the modules of that name would put them
-    here."""
+    """Keeps `compile`, `transpile` and `verify` the functions: importing what has the same name would put
+    it here."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         if not (name in _HOMES and isinstance(value, ModuleType)):

@@ -249,9 +249,72 @@ def transpile_command(
         if output is not None:
             write_circuit(output, result.circuit)
         if as_json:
-            print(json.dumps(result.summary()))
+            print(json.dumps(result.summary() | _layouts(result)))
         elif not quiet:
             print(result.report.to_markdown())
+
+
+def _layouts(result: Any) -> dict[str, dict[str, str]]:
+    """Where qubits start and end, as text."""
+    layouts = {"initial_layout": result.initial_layout, "final_layout": result.final_layout}
+    return {name: {str(q): str(place) for q, place in layout.items()} for name, layout in layouts.items()}
+
+
+@app.command("verify")
+def verify_command(
+    first: Annotated[Path, typer.Argument(help="A circuit: .qasm (OpenQASM 2 or 3) or Cirq .json.")],
+    second: Annotated[Path, typer.Argument(help="Another, on as many qubits or more.")],
+    initial_layout: Annotated[
+        str | None,
+        typer.Option(
+            help='Where qubits of the first start on the second: \'{"q_0": "q(3, 4)", ...}\', or such a list '
+            "in the order of the first's qubits, or a .json file with one of them (or with "
+            '"initial_layout" and "final_layout", as `qattn transpile --json` prints).'
+        ),
+    ] = None,
+    final_layout: Annotated[
+        str | None, typer.Option(help="Where they end; like --initial-layout if not given.")
+    ] = None,
+    tolerance: Annotated[float, typer.Option(help="What the two may differ by.")] = 1e-7,
+    seed: Annotated[int, typer.Option(help="Seed of random states and parameter values.")] = 0,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Say whether two circuits mean the same: code 0 if so, 1 if not, 3 if it could not be decided."""
+    with failing(as_json):
+        layouts = {
+            f"{name}_layout": _read_layout(name, text)
+            for name, text in (("initial", initial_layout), ("final", final_layout))
+        }
+        from qattn_compiler.interop.cirq_verify import verify
+
+        found = verify(first, second, **layouts, tolerance=tolerance, seed=seed)
+        if as_json:
+            print(json.dumps(found.to_dict()))
+        elif not quiet:
+            print(found.describe())
+    if found.equal is not True:
+        raise typer.Exit(1 if found.equal is False else 3)
+
+
+def _read_layout(which: str, text: str | None) -> Any:
+    """A layout from JSON, or from a file with it.
+
+    Raises:
+        OptionError: it is neither.
+    """
+    if text is None:
+        return None
+    option = f"--{which}-layout"
+    try:
+        found = json.loads(Path(text).read_text(encoding="utf-8") if text.endswith(".json") else text)
+    except (OSError, UnicodeDecodeError, ValueError, RecursionError) as error:
+        raise OptionError(f"{option} {text}: {error}", hint='JSON such as \'{"q_0": "q_3"}\'') from None
+    if isinstance(found, dict):
+        found = found.get(f"{which}_layout", found)
+    if not isinstance(found, dict | list) or any(isinstance(q, dict | list) for q in found):
+        raise OptionError(f"{option} {text}: an object or a list of qubits was expected")
+    return found
 
 
 @app.command("targets")

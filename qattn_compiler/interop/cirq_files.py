@@ -25,13 +25,13 @@ def read_circuit(path: Path) -> cirq.Circuit:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise CircuitError(f"{path} cannot be read: {error}") from error
-    readers = {".json": _from_json, ".qasm": _from_qasm}
+    readers = {".json": _from_json, ".qasm": from_qasm}
     if path.suffix not in readers:
         raise CircuitError(f"{path}: a name ending in {' or '.join(readers)} was expected")
-    return readers[path.suffix](path, text)
+    return readers[path.suffix](str(path), text)
 
 
-def _from_json(path: Path, text: str) -> cirq.Circuit:
+def _from_json(path: str, text: str) -> cirq.Circuit:
     try:
         loaded = cirq.read_json(json_text=text)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
@@ -41,7 +41,12 @@ def _from_json(path: Path, text: str) -> cirq.Circuit:
     return loaded.unfreeze()
 
 
-def _from_qasm(path: Path, text: str) -> cirq.Circuit:
+def from_qasm(path: str, text: str) -> cirq.Circuit:
+    """The circuit of an OpenQASM text, read from somewhere.
+
+    Raises:
+        CircuitError: the text is no such circuit.
+    """
     from cirq.contrib.qasm_import import QasmException, circuit_from_qasm
 
     try:

@@ -85,6 +85,7 @@ def by_windows(
     values: Floats,
     names: tuple[str, ...],
     attempts: tuple[tuple[bool, int], ...] = ATTEMPTS,
+    split: float = SPLIT,
 ) -> Windows:
     """Whether b is a, with qubits placed.
 
@@ -95,6 +96,8 @@ def by_windows(
         values: shape (batch, parameters): where symbolic angles are looked at.
         names: of the parameters.
         attempts: how to read, as in ATTEMPTS.
+        split: a block this near to a product, or to the identity (Frobenius), is taken for one; the distance
+            is added to the error.
     """
     keys = tuple(sorted({*a.keys, *b.keys}))
     size = max(a.num_qubits, b.num_qubits)
@@ -103,15 +106,15 @@ def by_windows(
     start, stop = _places(initial, size, len(keys)), _places(final, size, len(keys))
     rows = (-1, -1)
     for commuting, limit in attempts:
-        read = _read(sides, start, commuting, limit)
+        read = _read(sides, start, commuting, limit, split)
         if read.rows == (-1, -1):
-            return _judged(a, b, read, stop, values, names)
+            return _judged(a, b, read, stop, values, names, split)
         rows = max(rows, read.rows)
     return Windows(None, 0.0, rows=rows)
 
 
 def _judged(
-    a: Circuit, b: Circuit, read: _Read, stop: Ints, values: Floats, names: tuple[str, ...]
+    a: Circuit, b: Circuit, read: _Read, stop: Ints, values: Floats, names: tuple[str, ...], split: float
 ) -> Windows:
     """What the blocks that are left say."""
     error, phase, members, sizes, matrix = read.error, read.phase, read.members, read.sizes, read.matrix
@@ -120,11 +123,14 @@ def _judged(
         count = int(sizes[block])
         wires = tuple(members[0, block, :count].tolist()), tuple(members[1, block, :count].tolist())
         off = _off(wires, matrix[block, :, : 1 << count, : 1 << count], stop, a.num_qubits)
-        if off > worst:
+        if off <= split:
+            error += off
+        elif off > worst:
             worst, found = off, Difference(wires, matrix[block, 0, : 1 << count, : 1 << count])
     if found is None:
         return Windows(True, error, phase=tuple(_phases(a, b, phase, values, names)))
-    return Windows(False, error, worst, difference=found)
+    entry = worst / len(found.matrix)  # of the norm's square, some entry has this share at least
+    return Windows(False, error, entry, difference=found)
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,7 +145,7 @@ class _Read:
     matrix: Matrices
 
 
-def _read(sides: list[_Side], start: Ints, commuting: bool, limit: int) -> _Read:
+def _read(sides: list[_Side], start: Ints, commuting: bool, limit: int, split: float) -> _Read:
     from qattn_compiler.verify import window_kernels as kernels
 
     given = [
@@ -150,7 +156,7 @@ def _read(sides: list[_Side], start: Ints, commuting: bool, limit: int) -> _Read
         )
         for one in sides
     ]
-    error, phase, members, sizes, matrix = kernels.compare(*given, start, limit, SPLIT)
+    error, phase, members, sizes, matrix = kernels.compare(*given, start, limit, split)
     rows = [-1 if side[10].all() else int(np.argmin(side[10])) for side in given]
     return _Read((rows[0], rows[1]), error, phase, members, sizes, matrix)
 
@@ -174,17 +180,26 @@ def _places(layout: Ints, size: int, keys: int) -> Ints:
 
 
 def _off(wires: tuple[tuple[int, ...], tuple[int, ...]], matrix: Matrices, stop: Ints, logical: int) -> float:
-    """How far a block is from the identity between wires that belong together (largest entry)."""
-    ends = [int(stop[w]) for w in wires[0] if w < logical]
-    if len(wires[0]) == 1 and ends and ends[0] != wires[1][0]:
-        return 1.0
-    if len(wires[0]) == 1 and not ends and wires[1][0] in stop[:logical]:
-        return 1.0
-    diagonal = np.einsum("bii->bi", matrix).sum(axis=1)
-    phase = np.where(np.abs(diagonal) > 1e-12, diagonal, 1.0)
+    """How far a block is from the identity between wires that belong together (Frobenius); 2 if they do
+    not. What is on no qubit of A may end anywhere."""
+    left, right = wires
+    ends = [int(stop[w]) if w < logical else -1 for w in left]
+    places = [right.index(end) if end in right else -1 for end in ends]
+    lost = [k for k in range(len(right)) if k not in places]
+    if any(place < 0 <= end for place, end in zip(places, ends, strict=True)):
+        return 2.0
+    if any(right[k] in stop[:logical] for k in lost):
+        return 2.0
+    places = [place if place >= 0 else lost.pop(0) for place in places]
+    size = len(left)
+    shaped = matrix.reshape((len(matrix),) + (2,) * 2 * size)
+    order = (*range(1 + size), *(1 + size + place for place in places))
+    straight = shaped.transpose((0, *order[1:])).reshape(matrix.shape)
+    trace = np.einsum("bii->b", straight)
+    phase = np.where(np.abs(trace) > 1e-12, trace, 1.0)
     phase = phase / np.abs(phase)
-    off = np.abs(matrix - phase[:, None, None] * np.eye(matrix.shape[1])).max()
-    return float(off) if off > SPLIT else 0.0
+    off = straight - phase[:, None, None] * np.eye(matrix.shape[1])
+    return float(np.sqrt((np.abs(off) ** 2).sum(axis=(1, 2))).max())
 
 
 def _phases(a: Circuit, b: Circuit, phase: Matrices, values: Floats, names: tuple[str, ...]) -> list[float]:
