@@ -10,6 +10,8 @@ qubit
 No post-selection. The sub-normalisation ||w|| ||v|| is below that of `amplitude`, ||w||_1 max|v|, where few
 large values meet many small ones, as in the scores q . k themselves. Terms with a factor 0 are left out.
 Two-qubit gates before routing, with c = ceil(log2 n): 2^(c + 1) - c - 2.
+On a machine the joint state is prepared on its couplings (`synth.chip_state`) where that takes fewer; the
+Hadamard gate that compares always comes after it.
 
 Source: Hadamard tests of attention scores as in Smaldone et al., arXiv:2502.19214.
 """
