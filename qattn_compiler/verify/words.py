@@ -149,13 +149,13 @@ def by_words(
     if same:
         return Word(True, lost / 2, 0)
     # A Clifford circuit that renames otherwise, or one rotation that is not Clifford, is no identity.
-    if len(left) > 1 or both.wall[left].any() or _has_channels(a) or _has_channels(b):
+    if len(left) > 1 or both.wall[left].any() or has_channels(a) or has_channels(b):
         return Word(None, lost / 2, len(left))
     off = CLIFFORD if not len(left) else _least(float(angles[0, 0] + angles[0, 1]))
     return Word(False, lost / 2, len(left), max(0.0, off - lost / 2))
 
 
-def _has_channels(circuit: Circuit) -> bool:
+def has_channels(circuit: Circuit) -> bool:
     """Whether anything is in it behind which a difference may not be seen, such as a measurement."""
     return bool((NUM_QUBITS[circuit.op] == 0).any())
 
