@@ -17,9 +17,8 @@ import numpy as np
 
 from qattn_compiler.blocks.block import Measure, Multiplexor, PrepareState
 from qattn_compiler.blocks.program import Program, Register
-from qattn_compiler.errors import LoweringError
 from qattn_compiler.lower.batch import Batch, Floats, Terms
-from qattn_compiler.lower.rows import Rows, by_width
+from qattn_compiler.lower.rows import Rows, by_width, finite
 
 MAX_ADDRESS = 14
 """2^14 terms a row: beyond, a circuit has tens of thousands of gates and dense proofs end."""
@@ -60,12 +59,8 @@ def _encode(rows: Rows, terms: Terms) -> Batch:
     signed = np.where(weights == 0, 0.0, signed)
     top = np.abs(signed).max(axis=1)
     unit = np.clip(signed / np.where(top > 0, top, 1.0)[:, None], -1.0, 1.0)
-    with np.errstate(over="ignore"):
-        scale = norm * top
-    if not np.isfinite(scale).all():
-        raise LoweringError(
-            "the scale ||w||_1 max|v| of an output overflows", hint="rescale the weights or the values"
-        )
+    with np.errstate(over="ignore", invalid="ignore"):
+        scale = finite(norm * top, "||w||_1 max|v|")
     return Batch(
         program(rows.width),
         {"prepare": np.sqrt(parts), "value": np.arccos(unit)},
