@@ -97,8 +97,8 @@ class Word:
             which proves nothing.
         error: sum of the angles that were rounded off, halved: bounds the operator norm of the difference.
         left: how many rotations and walls did not cancel.
-        deviation: if not equal, how far they are from one another at least (largest entry of the difference,
-            at random values of the parameters).
+        deviation: if not equal, how far A B^dagger is from any renaming at least (largest entry of the
+            difference, at random values of the parameters).
     """
 
     equal: bool | None
