@@ -1,0 +1,154 @@
+"""Chains of links: what proves them, what refutes them, and what is neither."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from helpers import make, random_circuit
+
+from qattn_compiler import targets, transpile_proof
+from qattn_compiler.circuit.table import Builder, Circuit
+from qattn_compiler.errors import VerificationError
+from qattn_compiler.passes.circuit.decompose import DecomposeTwoQubit
+from qattn_compiler.passes.circuit.drop_negligible import DropNegligible
+from qattn_compiler.passes.circuit.fuse_single_qubit import FuseSingleQubit
+from qattn_compiler.passes.circuit.merge_rotations import MergeRotations
+from qattn_compiler.search import Search, Track
+from qattn_compiler.transpile_proof import Result, prove
+from qattn_compiler.verify.certificate import Link, Proof, check, check_link
+
+
+def chain(seed: int = 0) -> list[Link]:
+    """Decompose, merge, fuse."""
+    now = random_circuit(np.random.default_rng(seed), 6, 60)
+    out = []
+    for step in (DecomposeTwoQubit(), MergeRotations(), FuseSingleQubit()):
+        after = step.run(now)
+        out.append(Link(step.name, now, after))
+        now = after
+    return out
+
+
+def whole(links: list[Link]) -> Link:
+    return Link("whole", links[0].before, links[-1].after)
+
+
+def test_a_chain_is_proved():
+    links = chain()
+    proof = check(whole(links), links)
+    assert proof.equal is True
+    assert proof.error < 1e-9
+    assert not proof.unproved
+    assert all(step.seconds >= 0 for step in proof.steps)
+    assert proof.to_dict()["equal"] is True
+
+
+def test_a_wrong_link_is_refuted_or_left_open_but_never_proved():
+    for row in range(0, 40, 3):
+        links = chain(row)
+        wrong = links[1].after.with_rows(np.delete(np.arange(len(links[1].after)), row % len(links[1].after)))
+        links[1] = replace(links[1], after=wrong)
+        links[2] = replace(links[2], before=wrong, after=FuseSingleQubit().run(wrong))
+        assert check(whole(links), links).equal is not True
+
+
+def test_links_must_fit():
+    links = chain()
+    other = links[0].before
+    with pytest.raises(VerificationError, match="no chain"):
+        check(replace(whole(links), after=_turned(links[-1].after)), links)
+    with pytest.raises(VerificationError, match="layout"):
+        check_link(Link("short", other, other, initial=[0, 1]))
+    moved = replace(whole(links), final=[1, 0, 2, 3, 4, 5])
+    with pytest.raises(VerificationError, match="final layout"):
+        check(moved, links)
+
+
+def _turned(circuit: Circuit) -> Circuit:
+    return circuit.with_rows(np.arange(len(circuit))[::-1])
+
+
+def test_the_same_object_needs_no_check():
+    circuit = make(2, ("h", 0))
+    assert check_link(Link("nothing", circuit, circuit)).method == "same object"
+    assert check_link(Link("moved", circuit, circuit, final=[1, 0])).equal is not True
+
+
+def test_what_was_dropped_is_an_error_and_no_refutation():
+    a = make(2, ("rx", 0, 3e-6), ("cx", (0, 1)), ("rz", 1, 0.4), ("rz", 0, 1e-6))
+    b = DropNegligible(1e-5).run(a)
+    assert len(b) == 2
+    step = check_link(Link("drop", a, b, tolerance=1e-5))
+    assert step.equal is True
+    assert step.error == pytest.approx(2e-6)
+    assert check_link(Link("drop", a, b)).equal is not True
+    large = make(2, ("cx", (0, 1)), ("rz", 1, 0.5))
+    assert check_link(Link("drop", a, large, tolerance=1e-5)).equal is not True
+
+
+def test_a_difference_that_a_measurement_hides_is_left_open():
+    def measured(first: bool) -> Circuit:
+        builder = Builder(range(1))
+        builder.add("rx", [0], [0.3])
+        builder.measure([0], "m")
+        if first:
+            builder.add("rz", [0], [0.3])
+        return builder.build()
+
+    assert check_link(Link("hidden", measured(True), measured(False))).equal is None
+
+
+def test_proofs_of_nothing():
+    assert Proof.of([]).equal is True
+    empty = make(0)
+    assert check(Link("empty", empty, empty)).equal is True
+
+
+# -- a transpile
+
+
+def transpiled(
+    source: Circuit, level: int, atol: float = 1e-8, target: str = "google.willow"
+) -> tuple[Result, Track]:
+    machine, track = targets.get(target), Track(atol, proves=True)
+    routed, chosen = Search(machine, level, 0, "count", track).routed(source)
+    native = machine.physical_passes(level, atol).run(routed.circuit, track.hook("physical"))
+    return Result(source, chosen, routed, native, machine.to_cirq(native)), track
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+def test_a_hundred_qubits_are_proved_and_their_faults_found(level):
+    rng = np.random.default_rng(level)
+    source = random_circuit(rng, 100, 400, ("rx", "rz", "cz", "cx", "h", "t", "rzz"), symbolic=0.1)
+    result, track = transpiled(source, level)
+    found = prove(result, track)
+    assert found.passed is True
+    assert found.error <= found.tolerance
+    assert "every link proved" in found.method
+    row = int(np.flatnonzero(np.abs(result.native.angles[:, 0]) > 0.1)[7])
+    angles = result.native.angles.copy()
+    angles[row, 0] += 1e-3
+    wrong = replace(result.native, angles=angles)
+    for bad in (
+        replace(result, native=wrong, written=targets.get("google.willow").to_cirq(wrong)),
+        replace(result, written=targets.get("google.willow").to_cirq(wrong)),
+        replace(result, source=result.source.with_rows(np.arange(1, len(source)))),
+        replace(result, routed=replace(result.routed, initial=result.routed.initial[::-1])),
+        replace(result, routed=replace(result.routed, final=result.routed.final[::-1])),
+    ):
+        with suppress(VerificationError):
+            assert prove(bad, track).passed is not True
+
+
+def test_more_error_than_allowed_is_not_passed(monkeypatch):
+    """Rounding with a large `atol` must not hide an angle that is wrong by less than it."""
+    monkeypatch.setattr(transpile_proof, "MAX_UNITARY", 0)
+    source = make(2, ("rx", 0, 0.4), ("cx", (0, 1)), ("t", 1), ("h", 0), ("rx", 0, np.pi / 2))
+    result, track = transpiled(source, 1, atol=1e-3)
+    assert prove(result, track).passed is True
+    angles = source.angles.copy()
+    angles[4, 0] += 5e-4
+    assert prove(replace(result, source=replace(source, angles=angles)), track).passed is not True
