@@ -77,12 +77,13 @@ def test_wrong_names(name, message):
         targets.get(name)
 
 
-def test_names_import_nothing_heavy():
+def test_names_import_nothing_heavy(tmp_path):  # elsewhere, so that what is installed is imported
     script = (
         "import sys; from qattn_compiler import targets; targets.names(); targets.check_name('full:3');"
         "print([m for m in ('cirq', 'numpy', 'networkx') if m in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
     assert done.stdout.strip() == "[]"
 
 
