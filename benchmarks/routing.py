@@ -230,8 +230,11 @@ def main() -> None:
         paths[0], nx.path_graph(width(paths[0])), options.level, 1
     )  # kernels are compiled before the clock starts
     if options.again:
+        named = {path.stem: path for path in paths}
         for row in rows:
-            path = options.folder / f"{row['name']}.qasm"
+            if row["name"] not in named:
+                continue
+            path = named[row["name"]]
             row |= {"level": options.level}
             row["ours"] = ours(path, graph_of(row["target"], width(path)), options.level, options.rounds)
             print(f"{path.stem} on {row['target']}: {row['ours']}", file=sys.stderr, flush=True)
