@@ -19,8 +19,9 @@ from qattn_compiler.unit import Unit
 
 AUTO = "auto"
 """What the option is called."""
-OTHERS = ("angle",)
-"""Encodings that do not compute the expression."""
+OTHERS = ("angle", "swap", "swap-ancilla")
+"""Not tried: `angle` does not compute the expression; a swap test needs twice the scale of `hadamard` and
+more gates."""
 MOST = 12
 """How many times the two-qubit gates of the smallest circuits (before routing) are worth a compile."""
 

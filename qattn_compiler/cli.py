@@ -50,8 +50,8 @@ def compile_command(
     encoding: Annotated[
         str,
         typer.Option(
-            help="amplitude, coherent, coherent-state, unary, block, lcu, hadamard, swap, swap-ancilla (all "
-            "exact), auto (the cheapest of them on the target), or angle."
+            help="amplitude, coherent, coherent-state, unary, block, lcu, hadamard, qcrank, swap, "
+            "swap-ancilla (all exact), auto (the cheapest of them on the target), or angle."
         ),
     ] = "amplitude",
     level: Level = 2,

@@ -23,6 +23,7 @@ from qattn_compiler.lower import (
     coherent_state,
     hadamard,
     lcu,
+    qcrank,
     swap,
     unary,
 )
@@ -45,6 +46,7 @@ ENCODINGS: Mapping[str, Callable[..., list[Batch]]] = {
     "coherent-state": coherent_state.encode,
     "lcu": lcu.encode,
     "hadamard": hadamard.encode,
+    "qcrank": qcrank.encode,
     "swap": swap.encode,
     "swap-ancilla": swap.encode_ancilla,
 }

@@ -1,4 +1,4 @@
-"""Encodings `hadamard`, `lcu`, `swap`: exact decoding, counts, scales, limits, and whole compiles."""
+"""Encodings `hadamard`, `qcrank`, `lcu`, `swap`: exact decoding, counts, scales, limits, compiles."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 import qattn_compiler as qattn
 from qattn_compiler.errors import LoweringError
-from qattn_compiler.lower import hadamard, lcu, swap
+from qattn_compiler.lower import hadamard, lcu, qcrank, swap
 from qattn_compiler.lower.batch import Observable, Terms
 
 ENCODE = {
     "hadamard": hadamard.encode,
+    "qcrank": qcrank.encode,
     "lcu": lcu.encode,
     "swap": swap.encode,
     "swap-ancilla": swap.encode_ancilla,
@@ -73,6 +74,7 @@ def test_odd_numbers(name, pairs):
     ("name", "counts"),
     [
         ("hadamard", [0, 1, 4, 11, 26]),
+        ("qcrank", [0, 2, 6, 14, 30]),
         ("lcu", [1, 3, 9, 23, 53]),
         ("swap", [2, 2, 7, 18, 41]),
         ("swap-ancilla", [5, 5, 13, 27, 53]),
