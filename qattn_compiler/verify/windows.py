@@ -101,7 +101,7 @@ def by_windows(
     """
     keys = tuple(sorted({*a.keys, *b.keys}))
     size = max(a.num_qubits, b.num_qubits)
-    walls: list[tuple[Any, ...]] = []
+    walls = Walls()
     sides = [_side(circuit, size, keys, values, names, walls) for circuit in (a, b)]
     start, stop = _places(initial, size, len(keys)), _places(final, size, len(keys))
     rows = (-1, -1)
@@ -220,7 +220,7 @@ def _side(
     keys: tuple[str, ...],
     values: Floats,
     names: tuple[str, ...],
-    walls: list[tuple[Any, ...]],
+    walls: Walls,
 ) -> _Side:
     from qattn_compiler.verify import window_kernels as kernels
 
@@ -235,7 +235,7 @@ def _side(
     wall = np.full(len(circuit), -1, dtype=np.int64)
     angles, _ = _angles(circuit, values, names)
     for row in np.flatnonzero(special).tolist():
-        wall[row] = _number(walls, wall_content(circuit, row, angles[:, row]))
+        wall[row] = walls.number(wall_content(circuit, row, angles[:, row]))
     axes = AXIS_CODES[circuit.op]
     passable = np.zeros(wires.shape, dtype=np.int8)
     passable[:, :2] = axes
@@ -244,11 +244,23 @@ def _side(
     return _Side(kind, np.ascontiguousarray(wires), gates, wall, axes, passable)
 
 
-def _number(walls: list[tuple[Any, ...]], content: tuple[Any, ...]) -> int:
-    """Equal numbers for equal contents, which need not be hashable."""
-    if content not in walls:
-        walls.append(content)
-    return walls.index(content)
+class Walls:
+    """Numbers for walls, equal ones for equal contents (payloads need not be hashable)."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[Any, ...], list[tuple[object, int]]] = {}
+        self._count = 0
+
+    def number(self, content: tuple[Any, ...]) -> int:
+        """The number of what `wall_content` gives."""
+        *rest, payload = content
+        same = self._known.setdefault(tuple(rest), [])
+        for known, number in same:
+            if known is payload or known == payload:
+                return number
+        same.append((payload, self._count))
+        self._count += 1
+        return self._count - 1
 
 
 def wall_content(circuit: Circuit, row: int, angles: Floats) -> tuple[Any, ...]:

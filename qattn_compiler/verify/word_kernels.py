@@ -107,6 +107,52 @@ def _axis(frame: Strings, power: Ints, wire: int, axis: int, out: Strings) -> in
 
 
 @numba.njit(cache=True, nogil=True)
+def spell(
+    op: NDArray[np.uint8],
+    operands: NDArray[np.int32],
+    special: NDArray[np.bool_],
+    forms: Floats,
+    label: Ints,
+    tables: tuple[Ints, Ints, Floats],
+    backwards: bool,
+    wires: Ints,
+    axes: Ints,
+    angles: Floats,
+) -> None:
+    """Write the letters of a circuit; those of walls are left as they are.
+
+    Args:
+        op, operands: of the rows.
+        special: shape (rows,): walls, which are one letter each.
+        forms: shape (forms, rows, 3): the angles, and their symbolic parts at some values (radians).
+        label: the name of each qubit.
+        tables: of each gate how many rotations it is; their axes, shape (gates, 5, 2); their angles as a
+            constant and three coefficients, shape (gates, 5, 4).
+        backwards: write the inverse of the circuit.
+        wires, axes, angles: written: shape (steps, 2), (steps, 2), (steps, forms).
+    """
+    counts, all_axes, affine = tables
+    sign = -1.0 if backwards else 1.0
+    step = len(wires) - 1 if backwards else 0
+    for row in range(len(op)):
+        gate = op[row]
+        for part in range(1 if special[row] else counts[gate]):
+            if not special[row]:
+                at = 0
+                for k in range(2):
+                    if all_axes[gate, part, k]:
+                        axes[step, at] = all_axes[gate, part, k]
+                        wires[step, at] = label[operands[row, k]]
+                        at += 1
+                for f in range(len(forms)):
+                    angle = affine[gate, part, 0] if f == 0 else 0.0
+                    for k in range(3):
+                        angle += affine[gate, part, 1 + k] * forms[f, row, k]
+                    angles[step, f] = sign * angle
+            step += -1 if backwards else 1
+
+
+@numba.njit(cache=True, nogil=True)
 def cancel(  # noqa: C901 - one loop with its state
     wires: Ints,
     axes: Ints,

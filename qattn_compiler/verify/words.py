@@ -17,14 +17,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qattn_compiler.circuit.gates import AXES, AXIS_CODES, BY_NAME, GATES, NUM_QUBITS
 from qattn_compiler.circuit.table import Circuit
-from qattn_compiler.verify.windows import wall_content
+from qattn_compiler.verify.windows import Walls, wall_content
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -133,13 +133,11 @@ def by_words(
     keys = tuple(sorted({*a.keys, *b.keys}))
     names = tuple(sorted({p.name for p in (*a.params, *b.params)}))
     points = np.random.default_rng(seed).uniform(1, 2, (FORMS, len(names)))
-    walls: list[tuple[Any, ...]] = []
     label = np.full(size, -1, dtype=np.int64)  # of the qubits of b: that of a which ends there
     label[np.asarray(final, dtype=np.int64)] = np.arange(a.num_qubits)
     label[label < 0] = np.arange(a.num_qubits, size)
-    one = _steps(a, np.arange(size), size, keys, names, points, walls)
-    two = _steps(b, label, size, keys, names, points, walls).inverse()
-    both = one.then(two)
+    spelling = _Spelling(size, keys, names, points)
+    both = spelling.of(_in_layers(a), np.arange(size), _in_layers(b), label)
     frame, power, left, angles, lost = cancel(
         *(both.wires, both.axes, both.angles, both.wall, both.begin, both.wall_wires),
         *(size + len(keys), REACH, tolerance),
@@ -151,8 +149,18 @@ def by_words(
     # A Clifford circuit that renames otherwise, or one rotation that is not Clifford, is no identity.
     if len(left) > 1 or both.wall[left].any() or has_channels(a) or has_channels(b):
         return Word(None, lost / 2, len(left))
-    off = CLIFFORD if not len(left) else _least(float(angles[0, 0] + angles[0, 1]))
+    off = CLIFFORD if not len(left) else _least(float(angles[0, :2].sum()))
     return Word(False, lost / 2, len(left), max(0.0, off - lost / 2))
+
+
+def _in_layers(circuit: Circuit) -> Circuit:
+    """The rows in the order of the layers in which they may be done, so that what meets is near."""
+    from qattn_compiler.circuit.kernels import layers
+
+    layer = layers(np.ones(len(circuit), dtype=np.int64), circuit.wires, circuit.num_wires)
+    if (layer[1:] >= layer[:-1]).all():
+        return circuit
+    return circuit.with_rows(np.argsort(layer, kind="stable"))
 
 
 def has_channels(circuit: Circuit) -> bool:
@@ -191,31 +199,74 @@ class _Steps:
     begin: Ints
     wall_wires: Ints
 
-    def inverse(self) -> _Steps:
-        """The word backwards, each letter inverted."""
-        width = np.diff(self.begin)[::-1]
-        begin = np.concatenate([[0], np.cumsum(width)])
-        chosen = [self.wall_wires[self.begin[k] : self.begin[k + 1]] for k in np.flatnonzero(self.wall)[::-1]]
-        wall_wires = np.concatenate([self.wall_wires[:0], *chosen])
-        return _Steps(
-            self.wires[::-1].copy(),
-            self.axes[::-1].copy(),
-            -self.angles[::-1],
-            -self.wall[::-1],
-            begin,
-            wall_wires,
-        )
 
-    def then(self, other: _Steps) -> _Steps:
-        """Two words in one."""
-        return _Steps(
-            np.concatenate([self.wires, other.wires]),
-            np.concatenate([self.axes, other.axes]),
-            np.concatenate([self.angles, other.angles]),
-            np.concatenate([self.wall, other.wall]),
-            np.concatenate([self.begin, other.begin[1:] + self.begin[-1]]),
-            np.concatenate([self.wall_wires, other.wall_wires]),
-        )
+@dataclass(frozen=True, eq=False)
+class _Spelling:
+    """How circuits become words.
+
+    Attributes:
+        size: of the labels of qubits; the keys come after them.
+        keys: classical keys.
+        names: of the parameters.
+        points: shape (points, parameters): where symbolic angles are looked at.
+    """
+
+    size: int
+    keys: tuple[str, ...]
+    names: tuple[str, ...]
+    points: Floats
+
+    def of(self, a: Circuit, label: Ints, b: Circuit, other: Ints) -> _Steps:
+        """The word of A B^dagger, with a label for each qubit of both."""
+        from qattn_compiler.verify.word_kernels import spell
+
+        tables = _tables()
+        counts = [np.where(c.extra >= 0, 1, tables[0][c.op]) for c in (a, b)]
+        middle, steps = int(counts[0].sum()), int(counts[0].sum() + counts[1].sum())
+        wires, axes = np.zeros((2, steps, 2), dtype=np.int64)
+        angles = np.zeros((steps, 1 + len(self.points) * bool(self.names)))
+        wall, walls = np.zeros(steps, dtype=np.int64), Walls()
+        strings: dict[int, list[int]] = {}
+        for circuit, names, count in ((a, label, counts[0]), (b, other, counts[1])):
+            back = count is counts[1]
+            part = slice(middle, steps) if back else slice(middle)
+            forms, special = self._forms(circuit), circuit.extra >= 0
+            given = (circuit.op, circuit.operands, special, forms, names, tables, back)
+            spell(*given, wires[part], axes[part], angles[part])
+            last = np.cumsum(count) - 1
+            for row in np.flatnonzero(special).tolist():
+                step = steps - 1 - int(last[row]) if back else int(last[row])
+                number = walls.number(wall_content(circuit, row, forms[:, row])) + 1
+                wall[step] = -number if back else number
+                strings[step] = self._strings(circuit, row, names)
+        width = np.zeros(steps + 1, dtype=np.int64)
+        width[[1 + step for step in strings]] = [len(one) for one in strings.values()]
+        listed = [wire for step in sorted(strings) for wire in strings[step]]
+        return _Steps(wires, axes, angles, wall, np.cumsum(width), np.array(listed, dtype=np.int64))
+
+    def _forms(self, circuit: Circuit) -> Floats:
+        """Constants and symbolic parts of the angles, shape (1 or 1 + points, rows, 3)."""
+        if not self.names:
+            return circuit.angles[None]
+        values = self.points[:, [self.names.index(p.name) for p in circuit.params]]
+        bound, _ = circuit.bind_batch(values)
+        forms = np.concatenate([circuit.angles[None], bound - circuit.angles[None]])
+        forms.setflags(write=False)  # one kind of array for the kernel
+        return forms
+
+    def _strings(self, circuit: Circuit, row: int, label: Ints) -> list[int]:
+        """What a wall acts with, 4 * wire + letter."""
+        out: list[int] = []
+        for k, w in enumerate(w for w in circuit.wires[row].tolist() if w >= 0):
+            is_qubit = w < circuit.num_qubits
+            wire = (
+                int(label[w])
+                if is_qubit
+                else self.size + self.keys.index(circuit.keys[w - circuit.num_qubits])
+            )
+            axis = int(AXIS_CODES[circuit.op[row], k]) if k < 2 and is_qubit else 0
+            out += [4 * wire + letter for letter in ((_LETTER[axis],) if axis else (1, 3))]
+        return out
 
 
 @cache
@@ -233,57 +284,3 @@ def _tables() -> tuple[Ints, Ints, Floats]:
             affine[code, k, 0] = constant
             affine[code, k, 1 : 1 + len(coefficients)] = coefficients
     return count, axes, affine
-
-
-def _steps(
-    circuit: Circuit,
-    label: Ints,
-    size: int,
-    keys: tuple[str, ...],
-    names: tuple[str, ...],
-    points: Floats,
-    walls: list[tuple[Any, ...]],
-) -> _Steps:
-    """The letters of a circuit: rotations gate by gate, and walls."""
-    counts, all_axes, affine = _tables()
-    special = circuit.extra >= 0
-    count = np.where(special, 1, counts[circuit.op])
-    row = np.repeat(np.arange(len(circuit)), count)
-    part = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
-    part = np.minimum(part, 4)
-    op = circuit.op[row]
-    axes = np.where(special[row][:, None], 0, all_axes[op, part])
-    operands = circuit.operands[row].astype(np.int64)
-    wires = np.where(operands >= 0, label[np.maximum(operands, 0)], 0)
-    swapped = axes[:, 0] == 0
-    axes[swapped], wires[swapped] = axes[swapped][:, ::-1], wires[swapped][:, ::-1]
-
-    columns = [p.name for p in circuit.params]
-    values = points[:, [names.index(name) for name in columns]]
-    bound, _ = circuit.bind_batch(values)
-    forms = np.concatenate([circuit.angles[None], bound - circuit.angles[None]])  # (1 + FORMS, rows, 3)
-    coefficients = affine[op, part]
-    angles = np.einsum("frk,rk->rf", forms[:, row], coefficients[:, 1:])
-    angles[:, 0] += coefficients[:, 0]
-
-    wall = np.zeros(len(row), dtype=np.int64)
-    width = np.zeros(len(row), dtype=np.int64)
-    wall_wires: list[int] = []
-    for step in np.flatnonzero(special[row]).tolist():
-        content = wall_content(circuit, int(row[step]), bound[:, row[step]])
-        if content not in walls:
-            walls.append(content)
-        wall[step] = walls.index(content) + 1
-        given = [int(w) for w in circuit.wires[row[step]] if w >= 0]
-        named = [
-            int(label[w])
-            if w < circuit.num_qubits
-            else size + keys.index(circuit.keys[w - circuit.num_qubits])
-            for w in given
-        ]
-        for k, wire in enumerate(named):
-            axis = int(AXIS_CODES[op[step], k]) if k < 2 else 0
-            wall_wires += [4 * wire + letter for letter in ((_LETTER[axis],) if axis else (1, 3))]
-        width[step] = len(wall_wires)
-    begin = np.concatenate([[0], np.maximum.accumulate(width)])
-    return _Steps(wires, axes, angles, wall, begin, np.array(wall_wires, dtype=np.int64))
