@@ -36,8 +36,8 @@ from qattn_compiler.targets.machine import EQUATORIAL, as_phased_x
 LEVELS = (0, 1, 2, 3)
 _SEARCH = {
     "quick": ((1, 0.0), (2, 0.0), (2, 0.0), (4, 0.3)),
-    "usual": ((1, 0.0), (4, 0.3), (4, 0.3), (160, 1.0)),
-    "long": ((1, 0.0), (8, 1.0), (40, 1.0), (160, 1.0)),
+    "usual": ((1, 0.0), (4, 0.3), (4, 0.3), (80, 6.0)),
+    "long": ((1, 0.0), (8, 1.0), (40, 1.0), (80, 6.0)),
 }
 """The router's starts and polish by optimization level: to compare circuits, for a circuit, and for a
 structure that is compiled once for many circuits."""
