@@ -51,7 +51,10 @@ def _anticommute(a: Strings, b: Strings) -> bool:
 
 @numba.njit(cache=True, nogil=True)
 def _times(a: Strings, ra: int, b: Strings, rb: int, out: Strings) -> int:
-    """Write the product to `out`; its power of i. A Z of the first passes an X of the second with -1."""
+    """Write the product to `out` (which may be one of them); its power of i.
+
+    A Z of the first passes an X of the second with -1.
+    """
     w = len(a) // 2
     passed = np.uint64(0)
     for k in range(w):
@@ -88,10 +91,7 @@ def _turn(p: Strings, rp: int, s: Strings, r: int, turns: int) -> int:
     if turns == 2:
         return (r + 2) & 3
     # R^dagger S R = S R^2 = -i S P for a quarter turn, that is i P S
-    out = np.empty_like(s)
-    r = (_times(p, rp, s, r, out) + (1 if turns == 1 else 3)) & 3
-    s[:] = out
-    return r
+    return (_times(p, rp, s, r, s) + (1 if turns == 1 else 3)) & 3
 
 
 @numba.njit(cache=True, nogil=True)
