@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from time import perf_counter
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -63,7 +63,7 @@ def transpile(
     atol: float = 1e-8,
     objective: str = "count",
     fidelity: float = 1.0,
-    verify: bool = True,
+    verify: bool | Literal["auto"] = "auto",
     progress: Progress = silent,
 ) -> Transpiled:
     """Bring a Cirq circuit onto a machine; symbols, measurement keys, tags and classical controls survive.
@@ -78,7 +78,8 @@ def transpile(
             depth), "depth" or "fidelity" (as estimated from the machine's calibration).
         fidelity: a two-qubit block may be replaced by a cheaper one whose average gate fidelity is at least
             this; 1, the default, is exact. What was given away in all is reported.
-        verify: prove the result, link by link; the report says how, and what could not be proved.
+        verify: prove the result ("auto", or True): link by link, and small circuits for which that does not
+            succeed as a whole; the report says how, and what could not be proved. False: do not.
         progress: called with (stage, done, total) now and then.
 
     Raises:
@@ -88,6 +89,8 @@ def transpile(
     check_level(optimization_level)
     if not (np.isfinite(atol) and atol >= 0):
         raise OptionError(f"atol is {atol!r}; a number of radians, 0 or more, was expected")
+    if verify not in (True, False, "auto"):
+        raise OptionError(f'verify is {verify!r}; True, False or "auto" was expected')
     machine = targets.get(target) if isinstance(target, str) else target
     kernel_cache.warm(kernel_cache.stages(optimization_level), progress)
     begin = perf_counter()

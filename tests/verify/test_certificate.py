@@ -5,13 +5,15 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 
+import cirq
 import numpy as np
 import pytest
 from helpers import make, random_circuit
 
+import qattn_compiler as qattn
 from qattn_compiler import targets, transpile_proof
 from qattn_compiler.circuit.table import Builder, Circuit
-from qattn_compiler.errors import VerificationError
+from qattn_compiler.errors import OptionError, VerificationError
 from qattn_compiler.passes.circuit.decompose import DecomposeTwoQubit
 from qattn_compiler.passes.circuit.drop_negligible import DropNegligible
 from qattn_compiler.passes.circuit.fuse_single_qubit import FuseSingleQubit
@@ -152,3 +154,11 @@ def test_more_error_than_allowed_is_not_passed(monkeypatch):
     angles = source.angles.copy()
     angles[4, 0] += 5e-4
     assert prove(replace(result, source=replace(source, angles=angles)), track).passed is not True
+
+
+def test_verify_is_auto_true_or_false():
+    circuit = cirq.Circuit(cirq.CX(*cirq.LineQubit.range(2)))
+    for verify, passed in (("auto", True), (True, True), (False, None)):
+        assert qattn.transpile(circuit, verify=verify).verification.passed is passed
+    with pytest.raises(OptionError, match="verify"):
+        qattn.transpile(circuit, verify="always")
