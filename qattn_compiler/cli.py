@@ -72,6 +72,10 @@ def compile_command(
     tokens: Annotated[int | None, typer.Option(help="Sentence length of the example: 8, 16 or 32.")] = None,
     verify: Annotated[bool, typer.Option(help="Prove the result.")] = True,
     error: Annotated[float, typer.Option(help="Standard error that shots are planned for.")] = 0.01,
+    max_error: Annotated[
+        float, typer.Option(help="How far an output may be from the exact one, to save gates.")
+    ] = 0.0,
+    objective: Annotated[str, typer.Option(help="What to save: count, depth or fidelity.")] = "count",
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -106,6 +110,8 @@ def compile_command(
                 components=chosen_components,
                 verify=verify,
                 error=error,
+                max_error=max_error,
+                objective=objective,
                 progress=progress,
             )
             if output is not None:

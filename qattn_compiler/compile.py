@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from os import PathLike
 from time import perf_counter
@@ -12,6 +12,7 @@ import numpy as np
 
 from qattn_compiler import kernel_cache, targets
 from qattn_compiler.auto import AUTO, choose_encoding
+from qattn_compiler.budget import Spent, check_budget, expected_error
 from qattn_compiler.compiled import Compiled
 from qattn_compiler.describe import Story, describe
 from qattn_compiler.errors import LoweringError, OptionError, ShapeError
@@ -19,10 +20,11 @@ from qattn_compiler.frontends import read
 from qattn_compiler.frontends.weights import check_weights
 from qattn_compiler.job import ENCODINGS, Choice, Job, choose, read_job
 from qattn_compiler.lower.batch import Batch
+from qattn_compiler.passes.circuit.cost import cost_function
 from qattn_compiler.progress import Progress, silent
 from qattn_compiler.proof import prove
 from qattn_compiler.targets.target import Target, check_level
-from qattn_compiler.unit import Unit, compile_unit
+from qattn_compiler.unit import Unit, Way, compile_unit
 from qattn_compiler.verify.compare import NOT_VERIFIED
 
 
@@ -39,6 +41,8 @@ def compile(  # noqa: A001 - the field's own word
     free: Mapping[str, tuple[int, ...]] | None = None,
     verify: bool = True,
     error: float = 0.01,
+    max_error: float = 0.0,
+    objective: str = "count",
     progress: Progress = silent,
 ) -> Compiled:
     """Compile an attention expression with its weights to verified circuits for a machine.
@@ -59,6 +63,11 @@ def compile(  # noqa: A001 - the field's own word
         free: name -> shape of tensors that get their values later, by `Compiled.bind`.
         verify: prove the result (see `Compiled.verification`).
         error: the standard error that the report plans shots for, in units of the output.
+        max_error: the greatest allowed |deviation| of an output, spent where it saves gates (`budget`); 0,
+            the default, is exact. The report says what was left out and how far the outputs are.
+        objective: what placement, routing and the choice among circuits save: "count" (two-qubit gates),
+            "depth" or "fidelity" (as estimated from the machine's calibration; with `max_error` it also
+            decides whether leaving something out is worth it).
         progress: told how far the work is.
 
     Returns:
@@ -71,13 +80,16 @@ def compile(  # noqa: A001 - the field's own word
         VerificationError: the result is wrong (a bug).
     """
     check_options(encoding, optimization_level, seed, error)
+    check_budget(max_error, tuple(free or ()))
     if isinstance(target, str):
         targets.check_name(target)
     clock = Clock()
     expr, own = read(source)
     job = read_job(expr, own, weights, free or {}, encoding)
+    job.max_error = float(max_error)
     clock.lap("read")
     machine = targets.get(target) if isinstance(target, str) else target
+    cost_function(objective, machine.device)
     clock.lap("target")
     choose(job, rows, components)
     batches = [] if encoding == AUTO else job.batches(job.values)
@@ -86,11 +98,16 @@ def compile(  # noqa: A001 - the field's own word
     clock.lap("kernels")
 
     def make(some: list[Batch]) -> tuple[Unit, ...]:
-        return compile_units(some, machine, optimization_level, seed, bound=not job.free, progress=progress)
+        way = Way(machine, optimization_level, seed, objective)
+        return compile_units(some, way, bound=not job.free, progress=progress)
 
     units = choose_encoding(job, make, error) if encoding == AUTO else make(batches)
+    if job.max_error and objective == "fidelity":
+        units = worth_it(job, units, make)
+    if job.max_error:
+        job.notes.append(f"max_error {job.max_error:g}: {job.spent.words}")
     clock.lap("compile")
-    story = tell(job, encoding, clock, optimization_level, seed, error)
+    story = tell(job, encoding, clock, optimization_level, seed, error, objective)
     compiled = Compiled(
         machine,
         units,
@@ -133,21 +150,38 @@ def check_options(encoding: str, level: int, seed: int, error: float) -> None:
         raise OptionError(f"error is {error!r}; a positive number was expected")
 
 
-def compile_units(
-    batches: list[Batch], target: Target, level: int, seed: int, *, bound: bool, progress: Progress
-) -> tuple[Unit, ...]:
+def compile_units(batches: list[Batch], way: Way, *, bound: bool, progress: Progress) -> tuple[Unit, ...]:
     """One unit for each structure."""
     units = []
     progress("compile", 0, len(batches))
     for number, batch in enumerate(batches):
-        units.append(compile_unit(batch, target, level=level, seed=seed, bound=bound, say=lambda _: None))
+        units.append(compile_unit(batch, way, bound=bound))
         progress("compile", number + 1, len(batches))
     return tuple(units)
 
 
-def tell(job: Job, encoding: str, clock: Clock, level: int, seed: int, error: float) -> Story:
+def worth_it(
+    job: Job, units: tuple[Unit, ...], make: Callable[[list[Batch]], tuple[Unit, ...]]
+) -> tuple[Unit, ...]:
+    """The circuits that leave something out, or the exact ones if the machine's noise makes these better."""
+    spent = job.spent
+    job.max_error, allowed = 0.0, job.max_error
+    exact = make(job.batches(job.values))
+    job.max_error = allowed
+    less, more = expected_error(units, spent.deviation), expected_error(exact, 0.0)
+    job.notes.append(
+        f"objective fidelity: an output is expected to be off by {less:.3g} with less, by {more:.3g} without"
+    )
+    if less <= more:
+        return units
+    job.spent = Spent()
+    return exact
+
+
+def tell(job: Job, encoding: str, clock: Clock, level: int, seed: int, error: float, objective: str) -> Story:
     """What the report says of the job, compiled with this option `encoding`."""
     options = {"encoding": encoding, "optimization_level": level, "seed": int(seed)}
+    options |= {"objective": objective, "max_error": job.max_error}
     options |= {"free": {name: list(shape) for name, shape in job.free.items()}}
     return Story(str(job.expr), job.encoding, options, job.notes, job.origin, clock.seconds, error)
 
@@ -157,7 +191,7 @@ def finish(compiled: Compiled, job: Job, clock: Clock, verify: bool, progress: P
     if not verify:
         return compiled
     wanted = job.wanted(job.values) if compiled.is_bound else None
-    proved = replace(compiled, verification=prove(compiled, wanted, progress))
+    proved = replace(compiled, verification=prove(compiled, wanted, progress, job.max_error))
     clock.lap("verify")
     return proved
 

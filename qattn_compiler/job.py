@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qattn_compiler.budget import Spent, prune
 from qattn_compiler.errors import OptionError
 from qattn_compiler.expr.evaluate import whole_numbers
 from qattn_compiler.expr.node import Expr
@@ -66,10 +67,12 @@ class Job:
         free: shapes of free tensors.
         encoding: name.
         notes: for the report.
+        spent: what `max_error` was spent on.
         origin: where the weights came from.
         shape: of the whole output.
         chosen: indices along each axis.
         positions: shape (outputs, axes).
+        max_error: the greatest allowed |deviation| of an output (`budget`).
     """
 
     expr: Expr
@@ -82,11 +85,15 @@ class Job:
     shape: tuple[int, ...] = ()
     chosen: tuple[NDArray[np.int64], ...] = ()
     positions: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int64))
+    max_error: float = 0.0
+    spent: Spent = field(default_factory=Spent)
     _form: Form | None = None
 
     def terms(self, values: Mapping[str, Floats]) -> Terms:
-        """The chosen outputs as weighted sums."""
+        """The chosen outputs as weighted sums, without what `max_error` may leave out."""
         terms = self.form(values).at(self.positions)
+        if self.max_error and self.encoding != "angle":
+            terms, self.spent = prune(terms, self.max_error)
         if not self.free or values is self.values:
             return terms
         return replace(terms, like=self.terms(self.values))

@@ -100,13 +100,13 @@ def program_example() -> None:
     from qattn_compiler.lower.amplitude import encode
     from qattn_compiler.lower.batch import Terms
     from qattn_compiler.passes.circuit.resynthesise_two_qubit import ResynthesiseTwoQubit
-    from qattn_compiler.unit import compile_unit
+    from qattn_compiler.unit import Way, compile_unit
 
     ResynthesiseTwoQubit().run(_written((("cz", 0, 1), ("h", 0), ("cz", 0, 1), ("measure", 0, 1))))
     target = targets.get("google.willow")
     weights = np.full((1, 4), 0.25)
     batch = encode(Terms(weights, weights, np.zeros(1)))[0]
-    unit = compile_unit(batch, target, level=2, seed=0, bound=True, say=lambda _: None)
+    unit = compile_unit(batch, Way(target), bound=True)
     unit.execution()
 
 

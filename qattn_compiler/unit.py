@@ -14,6 +14,7 @@ from qattn_compiler.circuit.layout import Routed
 from qattn_compiler.circuit.table import Builder, Circuit
 from qattn_compiler.lower.batch import Batch
 from qattn_compiler.passes.circuit.fuse_single_qubit import FusedBatch
+from qattn_compiler.passes.circuit.route import Route
 from qattn_compiler.pipeline import Pass
 from qattn_compiler.report.chip import draw_chip
 from qattn_compiler.report.metrics import Execution, Metrics, execution, metrics
@@ -145,28 +146,54 @@ class Unit:
         return self.target.to_cirq(self.template)
 
 
-def compile_unit(
-    batch: Batch, target: Target, *, level: int, seed: int, bound: bool, say: Callable[[str], None]
-) -> Unit:
+@dataclass(frozen=True)
+class Way:
+    """How programs are compiled.
+
+    Attributes:
+        target: the machine.
+        level: optimization level.
+        seed: of placement and routing.
+        objective: what is saved: a name of `cost.cost_function`.
+    """
+
+    target: Target
+    level: int = 2
+    seed: int = 0
+    objective: str = "count"
+
+    def route(self, objective: str | None = None) -> Route:
+        """The router, for what is compiled once."""
+        return self.target.route(self.level, self.seed, "long", objective or self.objective)
+
+    def price(self, unit: Unit) -> tuple[float, ...]:
+        """What a unit costs; less is better. Fidelities are those of the numbers that it has."""
+        found = unit.metrics()
+        if self.objective == "depth":
+            return (found.depth_2q, found.gates_2q)
+        if self.objective == "fidelity" and not unit.structure.is_symbolic:
+            fidelity = unit.execution().fidelity
+            return (0.0 if fidelity is None else 1.0 - fidelity, found.gates_2q, found.depth_2q)
+        return (found.gates_2q,)
+
+
+def compile_unit(batch: Batch, way: Way, *, bound: bool) -> Unit:
     """Bring one program onto a machine.
 
     Args:
         batch: program and numbers.
-        target: the machine.
-        level: optimization level.
-        seed: of placement and routing.
+        way: machine, level, seed, objective.
         bound: whether the numbers are real (or stand in for free tensors).
-        say: told the name of each pass as it ends.
 
     Raises:
         TargetError: the machine is too small.
     """
+    target, level = way.target, way.level
     steps: list[Step] = []
 
     def hook(stage: str) -> Callable[[Circuit, Pass[Circuit], Circuit, float], None]:
         def note(_: Circuit, step: Pass[Circuit], after: Circuit, seconds: float) -> None:
             steps.append(Step(step.name, stage, seconds, metrics(after)))
-            say(step.name)
 
         return note
 
@@ -175,14 +202,18 @@ def compile_unit(
     steps.append(Step("synthesise", "lower", perf_counter() - begin, metrics(logical)))
     circuit = target.logical_passes(level).run(logical, hook("logical"))
     begin = perf_counter()
-    routed = target.route(level, seed, "long").route(circuit)
+    routed = way.route().route(circuit)
     steps.append(Step("route", "route", perf_counter() - begin, metrics(routed.circuit)))
     template = target.physical_passes(level).run(routed.circuit, hook("physical"))
     unit = Unit(target, batch, logical, template, routed, (), None)
+    unit = unit.with_numbers(batch) if bound else unit
+    if way.objective != "count" and routed.swaps:
+        other = way.route("count").route(circuit)
+        native = target.physical_passes(level).run(other.circuit)
+        unit = _cheaper(unit, replace(unit, template=native, routed=other, cache={}), way)
     if level >= 2:
-        unit = _planned(unit, level, seed, steps)
+        unit = _planned(unit, way, steps)
     if bound:
-        unit = unit.with_numbers(batch)
         steps.append(Step("bind", "bind", 0.0, unit.metrics()))
     return replace(unit, steps=tuple(steps))
 
@@ -193,25 +224,35 @@ MAX_AMPLITUDES = 1 << 24
 """Circuits times amplitudes up to which states are prepared by a plan."""
 
 
-def _planned(unit: Unit, level: int, seed: int, steps: list[Step]) -> Unit:
-    """The unit with its state prepared on the machine's couplings, if that takes fewer two-qubit gates."""
+def _cheaper(unit: Unit, other: Unit, way: Way) -> Unit:
+    """The one that costs less, the first of equals; the other gets the first one's numbers."""
+    if unit.fused is not None:
+        other = other.with_numbers(unit.batch)
+    return other if way.price(other) < way.price(unit) else unit
+
+
+def _planned(unit: Unit, way: Way, steps: list[Step]) -> Unit:
+    """The unit with its state prepared on the machine's couplings, if that costs less."""
     program, size = unit.batch.program, unit.batch.program.num_qubits
     fits = program.is_real_state and 2 <= size <= MAX_QUBITS and unit.batch.circuits << size <= MAX_AMPLITUDES
     if not fits or metrics(unit.template).gates_2q <= program.least_two_qubit_count:
         return unit
     begin = perf_counter()
-    plan = plan_state(unit.target.device, size, seed)
+    plan = plan_state(unit.target.device, size, way.seed)
     if plan is None:
         return unit
     builder = Builder(range(size))
     plan.add(builder, [(0.0, {f"{_TURN}{k}": np.pi}) for k in range(2**size - 1)])
     program.finish(builder)
-    route, gates = unit.target.route(level, seed, "long"), builder.build()
+    route, gates = way.route(), builder.build()
     routed = route.route(gates)  # where on the chip the same couplings err least
     if routed.swaps:
         routed = route.route(gates, plan.places)
-    template = unit.target.physical_passes(level).run(routed.circuit)
-    if metrics(template).gates_2q >= metrics(unit.template).gates_2q:
+    template = unit.target.physical_passes(way.level).run(routed.circuit)
+    other = replace(unit, template=template, routed=routed, plan=plan, cache={})
+    if way.objective == "count" and metrics(template).gates_2q >= metrics(unit.template).gates_2q:
         return unit
-    steps.append(Step("synthesise on the chip", "physical", perf_counter() - begin, metrics(template)))
-    return replace(unit, template=template, routed=routed, plan=plan)
+    chosen = _cheaper(unit, other, way)
+    if chosen is not unit:
+        steps.append(Step("synthesise on the chip", "physical", perf_counter() - begin, metrics(template)))
+    return chosen
