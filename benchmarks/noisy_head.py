@@ -35,9 +35,9 @@ is drawn anew for each (normal, standard deviation sqrt(2) / T2*; T2* is an assu
 it). There XX and XY4 leave little more than a third of the error.
 
 4. Exact and budgeted compiles (`max_error`). Columns: what leaving out changes by itself, what noise changes
-by itself, both together without decoupling and with it, and both with shots (root mean squares). This row's
-weights are all about 1/8, so that nothing can be left out for 0.03, and for 0.1 one term is left of eight:
-noise and bars all but vanish, and what was left out is far larger. Rows that are peaked are another matter.
+by itself, both together without decoupling and with it, and both with shots (root mean squares). For 0.1 most
+circuits here keep four of eight terms: 5 CZ for 13, fidelity 0.979 for 0.937, the machine's own error 0.0050
+for 0.0167; what was left out is 0.0244. `objective="fidelity"` weighs the two against one another.
 """
 
 from __future__ import annotations
