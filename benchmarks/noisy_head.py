@@ -30,9 +30,9 @@ they differ:
 runs moment by moment). Google's model has no memory, so there is nothing that a pulse could undo, and each
 costs its error: the fidelity of the state falls (0.9049, with XX 0.9031, with XY4 0.9033). The error of the
 expectations falls too, if by little (0.0197, 0.0186, 0.0191): pulses also turn wrong angles around. Against
-noise that is slow it works: in the last columns gates are perfect, but every qubit's frequency is off by an amount that stays within a run and
-is drawn anew for each (normal, standard deviation sqrt(2) / T2*; T2* is an assumption, no calibration has
-it). There XX and XY4 leave little more than a third of the error.
+noise that is slow it works: in the last columns gates are perfect, but every qubit's frequency is off by an
+amount that stays within a run and is drawn anew for each (normal, standard deviation sqrt(2) / T2*; T2* is
+an assumption, no calibration has it). There XX and XY4 leave little more than a third of the error.
 
 4. Exact and budgeted compiles (`max_error`). Columns: what leaving out changes by itself, what noise changes
 by itself, both together without decoupling and with it, and both with shots (root mean squares). For 0.1 most
