@@ -617,7 +617,7 @@ class Effort:
         passes = 30_000.0 * trials / cost
         rounds = 1 if fixed else (4 if passes > 50 else 2)
         starts = int(min(trials if cost > 500 else 2 * trials, max(2.0, passes / (2 * rounds - 1))))
-        tries = int(polish * min(20.0 * trials, 10_000.0 * trials / cost))
+        tries = int(min(20.0 * trials * min(polish, 1.0), 10_000.0 * trials * polish / cost))
         return Effort(starts, rounds, 3, tries) if tries >= 100 else Effort(starts, rounds, 1, 3 * tries)
 
 
