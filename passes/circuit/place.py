@@ -53,6 +53,7 @@ _VF2_TRIES: Final = 24
 _VF2_FOUND: Final = 60
 _CHAINS: Final = 24
 _LONG: Final = 8_000
+_MOST_STRETCHES: Final = 600
 _FEW: Final = 8
 """Circuits on fewer qubits need no special starts."""
 _CHAIN_STEPS: Final = 300_000
@@ -617,7 +618,8 @@ class Effort:
         passes = 30_000.0 * trials / cost
         rounds = 1 if fixed else (4 if passes > 50 else 2)
         starts = int(min(trials if cost > 500 else 2 * trials, max(2.0, passes / (2 * rounds - 1))))
-        tries = int(min(20.0 * trials * min(polish, 1.0), 10_000.0 * trials * polish / cost))
+        most = min(20.0 * trials * min(polish, 1.0), _MOST_STRETCHES)
+        tries = int(min(most, 10_000.0 * trials * polish / cost))
         return Effort(starts, rounds, 3, tries) if tries >= 100 else Effort(starts, rounds, 1, 3 * tries)
 
 
