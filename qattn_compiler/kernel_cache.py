@@ -1,7 +1,8 @@
 """Whether the Numba kernels are compiled already, and how to compile them.
 
 Numba keeps machine code beside the module (or in the user's cache folder); the first process of an
-installation makes it, which takes some ten seconds for each stage, and every later one loads it.
+installation makes it, which takes some ten seconds for each stage, and every later one loads it. Numba
+writes each file beside its place and renames it, so processes that warm one cache at once do no harm.
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
+from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from qattn_compiler.progress import Progress, silent
 
@@ -45,6 +48,16 @@ passes that only run when they are asked for."""
 RARE: Final = frozenset({"canonicalise_all", "reflect_towards"})
 """Kernels for entanglers that few machines have; compiled when they are first used."""
 
+_LENGTHS: Final = {0x42: 4, 0x58: 4, 0x8D: 8, 0x8E: 8, 0x95: 8, 0x96: 8}
+"""Opcodes of Python's pickle format that stand before a counted piece (BINBYTES, BINUNICODE, BINUNICODE8,
+BINBYTES8, FRAME, BYTEARRAY8 of `pickletools`) -> how many bytes the count has."""
+
+_PROTO: Final = 0x80
+"""The opcode that begins a pickle; an index (.nbi) holds two, Numba's version first."""
+
+_SHORT: Final = 4
+"""Fewer bytes stand without a frame around them, whatever they are."""
+
 
 def stages(level: int) -> tuple[str, ...]:
     """The stages that optimising circuits at a level needs."""
@@ -61,7 +74,8 @@ def warm(wanted: tuple[str, ...] = ("compile",), progress: Progress = silent) ->
 
     Half of a stage is compiled in a process of its own, at the same time.
     """
-    cold = [stage for stage in wanted if is_cold((stage,))]
+    cold = [stage for stage in wanted if stage not in _WARM and is_cold((stage,))]
+    _WARM.update(set(wanted) - set(cold))
     for number, stage in enumerate(cold):
         progress(MESSAGE, number, len(cold))
         own, other = _EXAMPLES[stage]
@@ -77,11 +91,17 @@ def warm(wanted: tuple[str, ...] = ("compile",), progress: Progress = silent) ->
         progress(MESSAGE, number + 1, len(cold))
 
 
+_WARM: Final[set[str]] = set()
+"""Stages that this process has found on disk: looking takes milliseconds."""
+
+
 def _kernels(stage: str) -> list[Any]:
     found = []
     for name in MODULES[stage]:
         module = import_module(name)
         found += [value for value in vars(module).values() if hasattr(value, "py_func")]
+    for folder in {kernel.stats.cache_path for kernel in found}:
+        mend(Path(folder))
     return [kernel for kernel in found if not kernel.__name__.startswith("_") and kernel.__name__ not in RARE]
 
 
@@ -90,6 +110,43 @@ def _has_code(kernel: Any) -> bool:
         return True
     folder = Path(kernel.stats.cache_path)
     return any(folder.glob(f"*{kernel.__name__}-*.nbi"))
+
+
+@cache
+def mend(folder: Path) -> None:
+    """Take away files of machine code that are cut off, once a process; they are made anew when needed.
+
+    Numba itself ends with an EOFError at such a file, which a full disk, lost power or a broken copy leaves.
+
+    Args:
+        folder: where Numba keeps its .nbi (index) and .nbc (code) files.
+    """
+    for path in (*folder.glob("*.nbi"), *folder.glob("*.nbc")):
+        with suppress(OSError):  # another process took it away, or it is not ours to take away
+            if not _is_whole(path):
+                path.unlink()
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether the pickles in a file have all the bytes that they announce; nothing of them is loaded."""
+    size, pickles = path.stat().st_size, 0
+    with path.open("rb") as file:
+        while size - file.tell() >= _SHORT:
+            code = file.read(1)[0]
+            pickles += code == _PROTO
+            _skip(file, code)
+        if file.tell() > size or pickles < (2 if path.suffix == ".nbi" else 1):
+            return False
+        file.seek(-1, 2)
+        return file.read() == b"."
+
+
+def _skip(file: BinaryIO, code: int) -> None:
+    """Go behind what belongs to an opcode."""
+    if code == _PROTO:
+        file.seek(1, 1)
+    elif code in _LENGTHS:
+        file.seek(int.from_bytes(file.read(_LENGTHS[code]), "little"), 1)
 
 
 def program_example() -> None:

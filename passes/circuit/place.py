@@ -14,11 +14,11 @@ median.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from qattn_compiler.passes.circuit.kernels import Chip, Dag
 
 Layout = NDArray[np.int32]
+T = TypeVar("T")
 
 _CLASS: Final = {"cx": 1, "cy": 1, "cz": 1, "ch": 1, "swap": 3, "fsim": 3}
 WEIGHT: Final = np.array(
@@ -54,6 +55,8 @@ _VF2_FOUND: Final = 60
 _CHAINS: Final = 24
 _LONG: Final = 8_000
 _MOST_STRETCHES: Final = 600
+_SHORT: Final = 10_000.0
+"""Microseconds of search below which threads are not worth their start."""
 _FEW: Final = 8
 """Circuits on fewer qubits need no special starts."""
 _CHAIN_STEPS: Final = 300_000
@@ -490,7 +493,7 @@ def search(
         starts = _starts(problem, device, home, chip, rng, effort.trials)
     else:
         starts = np.repeat(initial[None].astype(np.int32), effort.trials, axis=0)
-    with ThreadPoolExecutor(_workers()) as pool:
+    with _pool(problem, effort) as pool:
         tried = _tried(pool, problem, chip, starts, knobs, effort.rounds, seed, price)
         if is_long:
             return _through(whole, device, chip, knobs, tried[0], seed, initial is None)
@@ -512,13 +515,40 @@ def search(
     return min(routes, key=lambda route: route.total)
 
 
+class Alone:
+    """What stands for a pool of threads where starting them would take longer than the work."""
+
+    def __enter__(self) -> Alone:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return
+
+    def map(self, function: Callable[..., T], *columns: Iterable[Any]) -> Iterator[T]:
+        """The results, one after the other."""
+        return map(function, *columns)
+
+
+def _pool(problem: Problem, effort: Effort) -> ThreadPoolExecutor | Alone:
+    """Threads, or none for a search of some milliseconds."""
+    passes = effort.trials * (2 * effort.rounds - 1) + effort.routes * effort.tries
+    if passes * _microseconds(problem) < _SHORT:
+        return Alone()
+    return ThreadPoolExecutor(_workers())
+
+
+def _microseconds(problem: Problem) -> float:
+    """About what one pass takes."""
+    return max(1.0, len(problem.eras.hard) * (1.0 + problem.size / 8.0))
+
+
 def _workers() -> int:
     """Threads for the search. The result is the same for any number of them."""
     return max(1, min(8, os.cpu_count() or 1))
 
 
 def _tried(
-    pool: Executor,
+    pool: ThreadPoolExecutor | Alone,
     problem: Problem,
     chip: Chip,
     starts: NDArray[np.int32],
@@ -613,8 +643,7 @@ class Effort:
     @staticmethod
     def of(problem: Problem, trials: int, polish: float, fixed: bool) -> Effort:
         """The effort for a problem; `fixed`: the layout is given."""
-        # About the microseconds of one pass.
-        cost = max(1.0, len(problem.eras.hard) * (1.0 + problem.size / 8.0))
+        cost = _microseconds(problem)
         passes = 30_000.0 * trials / cost
         rounds = 1 if fixed else (4 if passes > 50 else 2)
         starts = int(min(trials if cost > 500 else 2 * trials, max(2.0, passes / (2 * rounds - 1))))
