@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import inf
 
+from qattn_compiler.budget import Spent
 from qattn_compiler.describe import shots_by_circuit
 from qattn_compiler.errors import LoweringError, QattnError, TargetError
 from qattn_compiler.job import ENCODINGS, Job
@@ -58,11 +59,13 @@ def choose_encoding(job: Job, make: Make, error: float) -> tuple[Unit, ...]:
     """
     lowered: dict[str, list[Batch]] = {}
     failed: dict[str, QattnError] = {}
+    spent: dict[str, Spent] = {}
     for name in ENCODINGS:
         if name in OTHERS:
             continue
         try:
-            lowered[name] = ENCODINGS[name](job.terms(job.values), full=bool(job.free))
+            lowered[name] = ENCODINGS[name](job.terms(job.values, name), full=bool(job.free))
+            spent[name] = job.spent
         except LoweringError as problem:
             failed[name] = problem
     sizes = {name: _largest(batches) for name, batches in lowered.items()}
@@ -78,7 +81,7 @@ def choose_encoding(job: Job, make: Make, error: float) -> tuple[Unit, ...]:
     if not found:
         raise next(iter(failed.values()))
     best = min(found, key=lambda one: one.cost)
-    job.encoding = best.encoding
+    job.encoding, job.spent = best.encoding, spent[best.encoding]
     job.notes.append(
         f"auto: encoding {best.encoding} was chosen, which runs the fewest two-qubit gates on the target, "
         f"shots against noise included, until every output has the standard error {error:g}"

@@ -1,9 +1,16 @@
 """Budget: what a compile may leave out for fewer gates, decided in one place.
 
 `max_error` is the greatest allowed |deviation| of a decoded output number, in units of the output. It is
-spent on the support of the weights: the terms that contribute least are left out where that halves the
-address space of a row (masks, top-k and peaked softmax rows), as often as the budget allows. What is left is
-computed exactly; the proof measures the deviation of every output from the exact reference.
+spent where it makes the address space of a row narrower, which halves its circuit:
+
+- terms that contribute least are left out (masks, top-k, peaked softmax rows), the same for all outputs of a
+  row of weights;
+- where every output has circuits of its own, terms of nearly the same value become one: their weights are
+  added, their value is the mean by weight.
+
+Joining terms keeps the sum, so it would allow any output to be one term, the answer. Its price is therefore
+counted term by term, sum_j |w_j| |v_j - v'_j|, which bounds the deviation and does not cancel. What is left
+is computed exactly; the proof measures the deviation of every output from the exact reference.
 
 Which is better on a machine that errs, the exact circuits or the smaller ones, is a matter of both errors:
 `expected_error` adds them.
@@ -29,20 +36,25 @@ class Spent:
     Attributes:
         terms: how many of the terms that are not 0 anyway, all outputs together.
         outputs: how many outputs lost some.
-        deviation: the largest of an output, by the terms that it lost.
+        deviation: the largest of an output, by what it lost.
+        joined: how many terms went into others.
+        price: the largest of an output, each of its terms counted by itself.
     """
 
     terms: int = 0
     outputs: int = 0
     deviation: float = 0.0
+    joined: int = 0
+    price: float = 0.0
 
     @property
     def words(self) -> str:
         """For the report."""
-        return (
-            f"{self.terms} terms of {self.outputs} outputs were left out, which changes an output by at most "
-            f"{self.deviation:.3g}"
-        )
+        out = f"{self.terms} terms of {self.outputs} outputs were left out"
+        if self.joined:
+            out += f" and {self.joined} joined to others of nearly the same value (the terms of an output "
+            out += f"change by at most {self.price:.3g} together)"
+        return f"{out}, which changes an output by at most {self.deviation:.3g}"
 
 
 def check_budget(max_error: float, free: Sequence[str] = ()) -> None:
@@ -58,6 +70,110 @@ def check_budget(max_error: float, free: Sequence[str] = ()) -> None:
             f"max_error needs all numbers, but {', '.join(free)} {'is' if len(free) == 1 else 'are'} free",
             hint="compile with max_error=0, or give the values",
         )
+
+
+def spend(terms: Terms, max_error: float, *, alone: bool) -> tuple[Terms, Spent]:
+    """Leave out and join terms, where rows get narrower and no output changes too much.
+
+    Args:
+        terms: weighted sums.
+        max_error: the greatest allowed change of an output.
+        alone: whether every output has circuits of its own, so that its terms may be joined.
+    """
+    less, spent = prune(terms, max_error)
+    if not alone:
+        return less, spent
+    gone = np.abs(((less.weights - terms.weights) * terms.values).sum(axis=1))
+    after = _joined(less, np.maximum(max_error - gone, 0.0))
+    direct = _joined(terms, np.full(len(gone), max_error))
+    better = (_widths(direct.weights) < _widths(after.weights))[:, None]
+    weights = np.where(better, direct.weights, after.weights)
+    values = np.where(better, direct.values, after.values)
+    base = np.where(better, terms.weights, less.weights)
+    left = (terms.weights != 0).sum(axis=1) - (base != 0).sum(axis=1)
+    joined = (base != 0).sum(axis=1) - (weights != 0).sum(axis=1)
+    change = np.abs((weights * values - terms.weights * terms.values).sum(axis=1))
+    price = np.where(better[:, 0], direct.price, after.price + gone)
+    lost = left + joined > 0
+    if not lost.any():
+        return terms, Spent()
+    worst = float(change[lost].max()), float(price[lost].max())
+    spent = Spent(int(left.sum()), int(lost.sum()), worst[0], int(joined.sum()), worst[1])
+    return replace(terms, weights=weights, values=values), spent
+
+
+@dataclass(frozen=True, eq=False)
+class _Joined:
+    """Terms after some were joined, and what that costs each output, term by term."""
+
+    weights: Floats
+    values: Floats
+    price: Floats
+
+
+def _joined(terms: Terms, allowed: Floats) -> _Joined:
+    """Terms of nearly the same value as one, where an output's price is below what is allowed for it.
+
+    Neighbours in the order of the values are joined, always the pair that adds least to the variance (Ward,
+    J. Am. Stat. Assoc. 58, 236 (1963), on a line); n steps on arrays of (outputs, n).
+
+    Args:
+        terms: weighted sums.
+        allowed: shape (outputs,).
+    """
+    signed = np.where(terms.weights < 0, -terms.values, terms.values)
+    signed = np.where(terms.weights == 0, 0.0, signed)
+    top, heavy = (np.abs(a).max(axis=1, initial=0.0) for a in (signed, terms.weights))
+    with np.errstate(over="ignore", under="ignore"):
+        unit, scale = signed / np.where(top > 0, top, 1.0)[:, None], heavy * top
+    order = np.argsort(np.where(terms.weights == 0, np.inf, unit), axis=1, kind="stable")
+    value = np.take_along_axis(unit, order, axis=1)
+    mass = np.take_along_axis(np.abs(terms.weights), order, axis=1) / np.where(heavy > 0, heavy, 1.0)[:, None]
+    begin = np.broadcast_to(np.arange(value.shape[1]), value.shape)
+    width, count = _widths(terms.weights), value.shape[1]
+    weights, values, price = terms.weights.copy(), terms.values.copy(), np.zeros(len(allowed))
+    group_mass, group_value = mass, value
+    while count > 1:
+        group_mass, group_value, begin = _closest_joined(group_mass, group_value, begin)
+        count -= 1
+        rows = np.flatnonzero(width > (count - 1).bit_length())
+        if count & (count - 1) or not len(rows):
+            continue
+        group = (np.arange(value.shape[1])[:, None] >= begin[rows, None, 1:]).sum(axis=2)
+        away = np.abs(value[rows] - np.take_along_axis(group_value[rows], group, axis=1))
+        cost = scale[rows] * (mass[rows] * away).sum(axis=1)
+        fits = cost <= allowed[rows]
+        if not fits.any():
+            break
+        chosen, group = rows[fits], group[fits]
+        price[chosen] = cost[fits]
+        first = np.take_along_axis(order[chosen], begin[chosen], axis=1)
+        weights[chosen] = values[chosen] = 0.0
+        weights[chosen[:, None], first] = group_mass[chosen] * heavy[chosen, None]
+        values[chosen[:, None], first] = group_value[chosen] * top[chosen, None]
+    return _Joined(weights, values, price)
+
+
+def _closest_joined(
+    mass: Floats, value: Floats, begin: NDArray[np.int64]
+) -> tuple[Floats, Floats, NDArray[np.int64]]:
+    """One group less in each row: the two neighbours that differ least become one."""
+    both = mass[:, :-1] + mass[:, 1:]
+    share = np.divide(mass[:, 1:], both, out=np.zeros_like(both), where=both > 0)
+    step = value[:, 1:] - value[:, :-1]
+    rows, place = np.arange(len(mass)), np.argmin(mass[:, :-1] * share * step**2, axis=1)
+    keep = np.arange(both.shape[1]) <= place[:, None]
+    mean = value[rows, place] + share[rows, place] * step[rows, place]
+    out = [np.where(keep, a[:, :-1], a[:, 1:]) for a in (mass, value)]
+    out[0][rows, place], out[1][rows, place] = both[rows, place], mean
+    return out[0], out[1], np.where(keep, begin[:, :-1], begin[:, 1:])
+
+
+def _widths(weights: Floats) -> NDArray[np.int64]:
+    """Qubits of the address of each row."""
+    count = np.maximum((weights != 0).sum(axis=1), 1)
+    widths: NDArray[np.int64] = np.ceil(np.log2(count)).astype(np.int64)
+    return widths
 
 
 def prune(terms: Terms, max_error: float) -> tuple[Terms, Spent]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qattn_compiler.budget import Spent, prune
+from qattn_compiler.budget import Spent, spend
 from qattn_compiler.errors import OptionError
 from qattn_compiler.expr.evaluate import whole_numbers
 from qattn_compiler.expr.node import Expr
@@ -89,11 +89,11 @@ class Job:
     spent: Spent = field(default_factory=Spent)
     _form: Form | None = None
 
-    def terms(self, values: Mapping[str, Floats]) -> Terms:
-        """The chosen outputs as weighted sums, without what `max_error` may leave out."""
-        terms = self.form(values).at(self.positions)
-        if self.max_error and self.encoding != "angle":
-            terms, self.spent = prune(terms, self.max_error)
+    def terms(self, values: Mapping[str, Floats], encoding: str = "") -> Terms:
+        """The chosen outputs as weighted sums, without what `max_error` may leave out in the encoding."""
+        terms, encoding = self.form(values).at(self.positions), encoding or self.encoding
+        if self.max_error and encoding != "angle":
+            terms, self.spent = spend(terms, self.max_error, alone=encoding == "amplitude")
         if not self.free or values is self.values:
             return terms
         return replace(terms, like=self.terms(self.values))
