@@ -114,8 +114,10 @@ def _graph(data: Mapping[str, Any], place: str) -> tuple[list[cirq.Qid], list[tu
     if given == ["heavy_hex"]:
         try:
             pairs = shapes.heavy_hex_rows(**data["heavy_hex"])
-        except (TypeError, KeyError) as error:
+        except TypeError as error:
             raise TargetError(f"{place}: heavy_hex: {error}") from error
+        if not pairs:
+            raise TargetError(f"{place}: heavy_hex: there are no couplings")
         return [*cirq.LineQubit.range(1 + max(map(max, pairs)))], pairs
     return _edges(data, place)
 
@@ -128,17 +130,24 @@ def _edges(data: Mapping[str, Any], place: str) -> tuple[list[cirq.Qid], list[tu
     if isinstance(said, int) and not isinstance(said, bool) and 0 < said <= shapes.MAX_QUBITS:
         labels: list[Any] = list(range(said))
     elif isinstance(said, list) and said:
-        labels = [tuple(label) if isinstance(label, list) else label for label in said]
+        labels = [_label(label, place) for label in said]
     else:
         raise TargetError(f"{place}: qubits: how many there are, or a list of their names, was expected")
     index = {label: i for i, label in enumerate(labels)}
     pairs = []
     for edge in edges:
-        a, b = (tuple(end) if isinstance(end, list) else end for end in edge)
+        a, b = (_label(end, place) for end in edge)
         if a not in index or b not in index or a == b:
             raise TargetError(f"{place}: edges: {edge!r} is no pair of qubits")
         pairs.append((index[a], index[b]))
     return [qubit_of(label, place) for label in labels], pairs
+
+
+def _label(said: Any, place: str) -> Any:
+    """A qubit's name as one that can be looked up: a list is a pair (row, column)."""
+    label = tuple(said) if isinstance(said, list) else said
+    qubit_of(label, place)
+    return label
 
 
 def _known(data: Mapping[str, Any], bare: Target, place: str) -> dict[str, Any]:

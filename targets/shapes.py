@@ -120,7 +120,15 @@ def heavy_hex_rows(rows: int, columns: int, first: int, ends: int = 0, trailing:
             four).
         ends: how many qubits the first row lacks at its end, and the last at its beginning.
         trailing: whether there is one more row of single qubits below the last line.
+
+    Raises:
+        TargetError: these are no such numbers, or it would be too large.
     """
+    given = (rows, columns, first, ends)
+    if not all(type(n) is int and 0 <= n <= MAX_QUBITS for n in given) or rows * columns > MAX_QUBITS:
+        raise TargetError(
+            f"heavy hexagons of {given}: whole numbers for at most {MAX_QUBITS} qubits were expected"
+        )
     number: dict[tuple[int, int], int] = {}
     pairs: Pairs = []
     count = 0

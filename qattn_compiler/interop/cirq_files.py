@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import cirq
 
 from qattn_compiler.errors import CircuitError, OutputError
+from qattn_compiler.interop.cirq_read import read
+from qattn_compiler.interop.qasm_limits import check_qasm
 from qattn_compiler.report.files import write_file
 
 MAX_BYTES = 256 << 20
@@ -34,27 +37,44 @@ def read_circuit(path: Path) -> cirq.Circuit:
 def _from_json(path: str, text: str) -> cirq.Circuit:
     try:
         loaded = cirq.read_json(json_text=text)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise CircuitError(f"{path} holds no Cirq JSON: {error}") from error
-    if not isinstance(loaded, cirq.AbstractCircuit):
-        raise CircuitError(f"{path} holds a {type(loaded).__name__}; a cirq.Circuit was expected")
-    return loaded.unfreeze()
+        if isinstance(loaded, cirq.AbstractCircuit):
+            read(loaded)  # Cirq makes objects of anything: qubits of lists, tags of tables
+            return loaded.unfreeze()
+    except CircuitError as error:
+        error.place = error.place or path
+        raise
+    except Exception as error:  # whatever Cirq, NumPy and sympy raise on nonsense
+        raise CircuitError(f"{path} holds no circuit in Cirq's JSON: {_said(error)}") from error
+    raise CircuitError(f"{path} holds a {type(loaded).__name__}; a cirq.Circuit was expected")
+
+
+def _said(error: Exception) -> str:
+    """The error in short."""
+    return f"{type(error).__name__}: {str(error)[:200]}"
 
 
 def from_qasm(path: str, text: str) -> cirq.Circuit:
     """The circuit of an OpenQASM text, read from somewhere.
 
     Raises:
-        CircuitError: the text is no such circuit.
+        CircuitError: the text is no such circuit, or stands for too large a one.
     """
-    from cirq.contrib.qasm_import import QasmException, circuit_from_qasm
-
+    check_qasm(path, text)
     try:
-        return circuit_from_qasm(text)
-    except QasmException as error:
-        raise CircuitError(f"{path} cannot be read as OpenQASM: {error}") from error
+        from cirq.contrib.qasm_import._parser import QasmParser
+
+        parser = QasmParser()
+        parser.binary_operators["^"] = _power
+        return parser.parse(text).circuit
     except ImportError as error:
         raise CircuitError(f"reading OpenQASM needs the package ply: {error}") from error
+    except Exception as error:  # the parser's own, and what arithmetic and gates raise
+        raise CircuitError(f"{path} cannot be read as OpenQASM: {_said(error)}") from error
+
+
+def _power(base: Any, exponent: Any) -> Any:
+    """Of floats: whole numbers such as 9^9^9^9 would be worked out to the last digit."""
+    return float(base) ** float(exponent)
 
 
 def write_circuit(path: Path, circuit: cirq.AbstractCircuit) -> None:

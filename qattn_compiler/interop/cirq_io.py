@@ -196,6 +196,8 @@ class _Reader:
         """Append the operation's rows to the library, and give back its global phase."""
         tags = operation.tags
         gate = operation.untagged.gate
+        if not all(isinstance(tag, Hashable) for tag in tags):
+            raise CircuitError("a tag is not hashable")
         if not self.ignored.isdisjoint(tags) or any(q.dimension != 2 for q in operation.qubits):
             return self._wall(place, operation)
         if isinstance(gate, cirq.MeasurementGate) and not gate.confusion_map:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qattn_compiler.errors import CircuitError, OptionError
+from qattn_compiler.interop.qasm_limits import MAX_OPERATIONS
 
 READ_KEY = "readout"
 """Measurement key of compiled circuits: the observed qubits in the order of the observable."""
@@ -147,6 +148,9 @@ def expand_unknown(
         rows_of: how many rows of the gate table a gate becomes; None if it has none.
         unroll: take nested circuits apart as well.
         tags_to_ignore: operations with one of these tags stay as they are.
+
+    Raises:
+        CircuitError: nested circuits stand for more than `MAX_OPERATIONS`.
     """
     ignored = frozenset(tags_to_ignore)
 
@@ -163,6 +167,8 @@ def expand_unknown(
         known = bool(operation.tags) and ignored.isdisjoint(operation.tags)
         return known and gate is not None and rows_of(gate) not in (None, 1)
 
+    if unroll:
+        _check_size(circuit)
     flat = cirq.unroll_circuit_op(circuit, deep=True, tags_to_check=None) if unroll else circuit
     operations = (
         [op]
@@ -173,37 +179,93 @@ def expand_unknown(
     return cirq.Circuit(op.untagged if loses_tags(op) else op for part in operations for op in part)
 
 
-WIDE = (cirq.CCZPowGate, cirq.CCXPowGate, cirq.CSwapGate)
+def _check_size(circuit: cirq.AbstractCircuit) -> None:
+    """Raise if nested circuits, with all their repetitions, are too large to be written out."""
+    known: dict[int, int] = {}
+
+    def size(inner: cirq.AbstractCircuit) -> int:
+        if id(inner) not in known:
+            total = 0
+            for operation in inner.all_operations():
+                nested = operation.untagged
+                times = nested.repetitions if isinstance(nested, cirq.CircuitOperation) else None
+                total += 1
+                if isinstance(nested, cirq.CircuitOperation) and isinstance(times, int | np.integer):
+                    total += abs(int(times)) * size(nested.circuit)
+            known[id(inner)] = total
+        return known[id(inner)]
+
+    if size(circuit) > MAX_OPERATIONS:
+        raise CircuitError(
+            f"nested circuits stand for {size(circuit):.3g} operations (about 1 kB each); at most "
+            f"{MAX_OPERATIONS} are written out"
+        )
+
+
+WIDE = (cirq.CCZPowGate, cirq.CCXPowGate, cirq.CSwapGate, cirq.ThreeQubitDiagonalGate)
 """The gates that `three_qubit` takes apart."""
 
 
 def three_qubit(operation: cirq.Operation) -> list[cirq.Operation] | None:
-    """CCZ**e, CCX**e and CSWAP with the fewest CX; None for all else.
+    """CCZ**e, CCX**e, CSWAP and diagonal gates with the fewest CX; None for all else.
 
     (-1)^(abc) is a phase on each of the seven parities of a, b and c, since 4abc is the sum of those of one
     and three bits without those of two (Nielsen and Chuang, section 4.3; Shende and Markov, arXiv:0803.2316).
     """
     gate = operation.untagged.gate
+    if isinstance(gate, cirq.ControlledGate) and isinstance(gate.sub_gate, cirq.ThreeQubitDiagonalGate):
+        controls, wires = operation.qubits[: gate.num_controls()], operation.qubits[gate.num_controls() :]
+        inner = three_qubit(gate.sub_gate.on(*wires)) or []
+        return [part.controlled_by(*controls, control_values=gate.control_values) for part in inner]
+    if isinstance(gate, cirq.ThreeQubitDiagonalGate):
+        return _diagonal(gate, *operation.qubits)
     if isinstance(gate, cirq.CSwapGate):
         a, b, c = operation.qubits
         return [cirq.CX(c, b), cirq.CCX(a, b, c), cirq.CX(c, b)]
     if not isinstance(gate, cirq.CCZPowGate | cirq.CCXPowGate) or gate.global_shift != 0:
         return None
     a, b, c = operation.qubits
-    plus, minus = cirq.Z ** (gate.exponent / 4), cirq.Z ** (-gate.exponent / 4)
-    phases = [
-        cirq.CX(b, c),
-        minus(c),
-        cirq.CX(a, c),
-        plus(c),
-        cirq.CX(b, c),
-        minus(c),
-        cirq.CX(a, c),
-        plus(c),
-        plus(b),
-        cirq.CX(a, b),
-        minus(b),
-        cirq.CX(a, b),
-        plus(a),
-    ]
+    plus, minus = gate.exponent / 4, -gate.exponent / 4
+    phases = _parity_phases(operation.qubits, (plus, plus, minus, plus, minus, minus, plus))
     return phases if isinstance(gate, cirq.CCZPowGate) else [cirq.H(c), *phases, cirq.H(c)]
+
+
+def _parity_phases(qubits: Sequence[cirq.Qid], half_turns: Sequence[Any]) -> list[cirq.Operation]:
+    """Phases on the parities c, b, bc, a, ac, ab, abc of three qubits a, b, c, in six CX."""
+    a, b, c = qubits
+    of_c, of_b, of_bc, of_a, of_ac, of_ab, of_abc = (cirq.ZPowGate(exponent=turns) for turns in half_turns)
+    return [
+        cirq.CX(b, c),
+        of_bc(c),
+        cirq.CX(a, c),
+        of_abc(c),
+        cirq.CX(b, c),
+        of_ac(c),
+        cirq.CX(a, c),
+        of_c(c),
+        of_b(b),
+        cirq.CX(a, b),
+        of_ab(b),
+        cirq.CX(a, b),
+        of_a(a),
+    ]
+
+
+def _diagonal(gate: cirq.ThreeQubitDiagonalGate, *qubits: cirq.Qid) -> list[cirq.Operation]:
+    """A diagonal gate as phases on parities, which are its Walsh transform.
+
+    Cirq's own decomposition (1.7) changes the order of qubits that are no neighbours and forgets to change
+    that of the angles.
+    """
+    angles = gate._diag_angles_radians
+    signs = [[1 - 2 * ((mask & x).bit_count() % 2) for x in range(8)] for mask in range(1, 8)]
+    sums = [sum(sign * angle for sign, angle in zip(row, angles, strict=True)) for row in signs]
+    if cirq.is_parameterized(gate):
+        import sympy
+
+        turns = [-total / (4 * sympy.pi) for total in sums]
+        phase = cirq.global_phase_operation(sympy.exp(sympy.I * angles[0]))
+    else:
+        turns = [-total / (4 * np.pi) for total in sums]
+        phase = cirq.global_phase_operation(complex(np.exp(1j * angles[0])))
+    return [*_parity_phases(qubits, turns), phase]

@@ -88,7 +88,11 @@ def exprs(draw, steps=8):
 
     hypothesis draws a seed only: its own choices favour trivial expressions.
     """
-    random = Random(draw(st.integers(0, 2**32 - 1)))
+    return random_expr(Random(draw(st.integers(0, 2**32 - 1))), steps)
+
+
+def random_expr(random, steps=8):
+    """Such an expression, made by what has `randint`, `choice` and `random`."""
     pool = list(LEAVES)
     for _ in range(random.randint(1, steps)):
         grown = (_grown(random, pool) for _ in range(6))

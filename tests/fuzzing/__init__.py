@@ -1,0 +1,1 @@
+"""Fuzzing: `python tests/fuzzing 100000` (docs/fuzzing.md)."""
