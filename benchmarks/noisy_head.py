@@ -43,8 +43,9 @@ for 0.0167; what was left out is 0.0244. `objective="fidelity"` weighs the two a
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 
 import cirq
@@ -76,13 +77,20 @@ def main() -> None:
     parser.add_argument("--components", type=int, default=None, help="the first so many; all by default")
     parser.add_argument("--shots", type=int, default=4_000)
     parser.add_argument("-O", "--level", type=int, default=2)
-    parser.add_argument("--budgets", type=float, nargs="*", default=[0.0, 0.03, 0.1, 0.3])
+    parser.add_argument("--budgets", type=float, nargs="*", default=[0.0, 0.01, 0.03, 0.1])
     parser.add_argument("--t2star", type=float, default=5_000.0, help="of the slow noise, nanoseconds")
     parser.add_argument("--draws", type=int, default=400, help="of the slow noise")
+    parser.add_argument("--only", choices=["budgets", "heads"], help="tables 4 and 5, or 6")
     arguments = parser.parse_args()
 
+    if arguments.only == "heads":
+        print_heads(arguments.budgets)
+        return
     weights = qattn.load_example(head=arguments.head, tokens=arguments.tokens)
     chosen = None if arguments.components is None else range(arguments.components)
+    if arguments.only == "budgets":
+        print_budgets(arguments, weights, chosen)
+        return
     compiled = qattn.compile(
         EXPRESSION, weights, rows=[arguments.row], components=chosen, optimization_level=arguments.level
     )
@@ -90,6 +98,7 @@ def main() -> None:
     print_estimate(compiled)
     print_decoupled(compiled, arguments)
     print_budgets(arguments, weights, chosen)
+    print_heads(arguments.budgets)
 
 
 def print_decoded(compiled: qattn.Compiled, shots: int) -> None:
@@ -99,7 +108,7 @@ def print_decoded(compiled: qattn.Compiled, shots: int) -> None:
     noisy = compiled.evaluate(shots=shots, sampler=MACHINE)
     values, bars = np.asarray(noisy).ravel(), noisy.standard_error.ravel()
     print(f"{len(exact)} numbers, {shots} runs each on the noisy {MACHINE}: {perf_counter() - begin:.1f} s\n")
-    print(f"{'component':>9}{'exact':>10}{'noisy':>10}{'+-':>9}{'difference / +-':>17}")
+    print(f"{'component':>9}{'exact':>10}{'noisy':>10}{'+-':>9}{'difference / +-':>19}")
     for k, (x, y, bar) in enumerate(zip(exact, values, bars, strict=True)):
         print(f"{k:>9}{x:>10.4f}{y:>10.4f}{bar:>9.4f}{(y - x) / bar:>17.2f}")
     size, error, bar = (np.sqrt((x**2).mean()) for x in (exact, values - exact, bars))
@@ -220,12 +229,28 @@ def print_decoupled(compiled: qattn.Compiled, arguments: argparse.Namespace) -> 
 # -- exact and budgeted
 
 
+@dataclass(frozen=True)
+class Run:
+    """One way to run a row on the noisy machine.
+
+    Attributes:
+        name: the budget and the decoupling sequence.
+        values, bars: decoded numbers of a run with shots, and their standard errors.
+    """
+
+    name: str
+    values: np.ndarray
+    bars: np.ndarray
+
+
 def print_budgets(arguments: argparse.Namespace, weights: object, components: range | None) -> None:
-    """Table 4: decoded numbers of exact and of budgeted compiles, on the noisy machine."""
+    """Tables 4 and 5: decoded numbers of exact and of budgeted compiles, on the noisy machine."""
     exact = None
     model = noise()
-    print(f"\n{'max_error':>9}{'CZ':>5}{'fidelity':>10}{'left out':>10}{'noise':>9}", end="")
-    print("".join(f"{name:>9}" for name in ("none", "xx", "xy4")) + f"{'sampled':>10}{'+-':>9}")
+    runs: list[Run] = []
+    print(f"\n{'':<28}{'by density matrices':>26}{'by shots':>18}")
+    print(f"{'max_error':>9}{'CZ':>6}{'fidelity':>9}{'decoupling':>11}{'left out':>10}{'noise':>8}", end="")
+    print(f"{'both':>8}{'error':>9}{'+-':>9}")
     for max_error in arguments.budgets:
         compiled = qattn.compile(
             EXPRESSION,
@@ -237,15 +262,28 @@ def print_budgets(arguments: argparse.Namespace, weights: object, components: ra
         )
         clean = compiled.evaluate().ravel()
         exact = clean if exact is None else exact
-        errors = [rms(decoded(compiled, model, name) - exact) for name in (None, "xx", "xy4")]
-        alone = rms(decoded(compiled, model, None) - clean)
-        sampled = compiled.evaluate(shots=arguments.shots, sampler=MACHINE)
         totals = compiled.report.data["totals"]
-        print(
-            f"{max_error:>9.3g}{totals['gates_2q_max']:>5}{totals['fidelity_min']:>10.4f}"
-            f"{rms(clean - exact):>10.4f}{alone:>9.4f}" + "".join(f"{error:>9.4f}" for error in errors),
-            f"{rms(np.asarray(sampled).ravel() - exact):>9.4f}{rms(sampled.standard_error):>9.4f}",
+        mean = totals["gates_2q"] / totals["circuits"]
+        fidelity = np.average(
+            [unit.execution().fidelity for unit in compiled.units],
+            weights=[unit.batch.circuits for unit in compiled.units],
         )
+        for sequence in (None, "xx", "xy4"):
+            circuits = spaced(compiled, sequence)
+            found = decoded(compiled, circuits, model)
+            name = sequence or "none"
+            run = Run(f"{max_error:g} {name}", *sampled(compiled, circuits, arguments.shots))
+            runs.append(run)
+            print(
+                f"{max_error:>9.3g}{mean:>6.1f}{fidelity:>9.4f}{name:>11}{rms(clean - exact):>10.4f}"
+                f"{rms(found - clean):>8.4f}{rms(found - exact):>8.4f}"
+                f"{rms(run.values - exact):>9.4f}{rms(run.bars):>9.4f}"
+            )
+    shown = [run for run in runs if not run.name.endswith("xy4")]
+    print("\n" + f"{'':>3}{'exact':>8}" + "".join(f"{run.name:>19}" for run in shown))
+    for k, number in enumerate(exact):
+        numbers = (f"{run.values[k]:.4f} +- {run.bars[k]:.4f}" for run in shown)
+        print(f"{k:>3}{number:>8.4f}" + "".join(f"{words:>19}" for words in numbers))
 
 
 def rms(values: np.ndarray) -> float:
@@ -253,22 +291,56 @@ def rms(values: np.ndarray) -> float:
     return float(np.sqrt((np.asarray(values) ** 2).mean()))
 
 
-def decoded(compiled: qattn.Compiled, model: cirq.NoiseModel, sequence: str | None) -> np.ndarray:
-    """Output numbers by density matrices with noise, with a decoupling sequence or without."""
+def spaced(compiled: qattn.Compiled, sequence: str | None) -> list[cirq.Circuit]:
+    """The circuits with a decoupling sequence in idle moments, or without."""
+    if sequence is None:
+        return list(compiled.circuits)
+    device = compiled.target.device
+    way = Decouple(device, sequence, spacing="moments")
+    plain = (cirq_io.from_cirq(circuit, qubits=device.qubits) for circuit in compiled.circuits)
+    return [cirq_io.to_cirq(way.run(circuit), global_phase=False) for circuit in plain]
+
+
+def decoded(compiled: qattn.Compiled, circuits: Sequence[cirq.Circuit], model: cirq.NoiseModel) -> np.ndarray:
+    """Output numbers by density matrices with noise."""
     simulator = cirq.DensityMatrixSimulator(dtype=np.complex128)
     out = np.empty(len(compiled.readouts))
     for number, readout in enumerate(compiled.readouts):
-        circuit = compiled.circuits[readout.circuit]
-        if sequence is not None:
-            plain = cirq_io.from_cirq(circuit, qubits=compiled.target.device.qubits)
-            spaced = Decouple(compiled.target.device, sequence, spacing="moments").run(plain)
-            circuit = cirq_io.to_cirq(spaced, global_phase=False)
+        circuit = circuits[readout.circuit]
         qubits = sorted(circuit.all_qubits())
         density = simulator.simulate(noisy_circuit(circuit, model, qubits), qubit_order=qubits)
         places = {q: i for i, q in enumerate(qubits)}
         mean = readout.observable.expectation_from_density_matrix(density.final_density_matrix, places).real
         out[number] = readout.scale * mean + readout.offset
     return out
+
+
+def sampled(
+    compiled: qattn.Compiled, circuits: Sequence[cirq.Circuit], shots: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Output numbers by runs of the noisy virtual machine, and their standard errors."""
+    again = replace(compiled)
+    again.__dict__["circuits"] = tuple(circuits)  # where the cached property keeps them
+    estimate = again.evaluate(shots=shots, sampler=MACHINE)
+    return np.asarray(estimate).ravel(), estimate.standard_error.ravel()
+
+
+def print_heads(budgets: Sequence[float]) -> None:
+    """Table 6: what a budget saves on all heads of the embedded example."""
+    print(f"\n{'tokens':>6}{'max_error':>10}{'mean CZ':>9}{'fidelity':>10}  CZ: circuits")
+    for tokens in (8, 16, 32):
+        for max_error in budgets:
+            counts: Counter[int] = Counter()
+            fidelity = 0.0
+            for head in (0, 3, 7, 11):
+                weights = qattn.load_example(head=head, tokens=tokens)
+                for unit in qattn.compile(EXPRESSION, weights, max_error=max_error).units:
+                    counts[unit.metrics().gates_2q] += unit.batch.circuits
+                    fidelity += unit.execution().fidelity * unit.batch.circuits
+            total = counts.total()
+            mean = sum(gates * count for gates, count in counts.items()) / total
+            words = ", ".join(f"{gates}: {count}" for gates, count in sorted(counts.items()))
+            print(f"{tokens:>6}{max_error:>10.3g}{mean:>9.1f}{fidelity / total:>10.3f}  {words}")
 
 
 def members(compiled: qattn.Compiled) -> list[int]:

@@ -80,19 +80,26 @@ def spend(terms: Terms, max_error: float, *, alone: bool) -> tuple[Terms, Spent]
         max_error: the greatest allowed change of an output.
         alone: whether every output has circuits of its own, so that its terms may be joined.
     """
-    less, spent = prune(terms, max_error)
-    if not alone:
-        return less, spent
-    gone = np.abs(((less.weights - terms.weights) * terms.values).sum(axis=1))
-    after = _joined(less, np.maximum(max_error - gone, 0.0))
+    with np.errstate(over="ignore", invalid="ignore"):  # the encoding refuses what overflows
+        less, spent = prune(terms, max_error)
+        return _with_joined(terms, less, max_error) if alone else (less, spent)
+
+
+def _with_joined(terms: Terms, less: Terms, max_error: float) -> tuple[Terms, Spent]:
+    """For each output the better of two: terms are left out and then joined, or only joined."""
+    full = terms.weights * terms.values
+    gone = np.abs((less.weights * terms.values - full).sum(axis=1))
     direct = _joined(terms, np.full(len(gone), max_error))
-    better = (_widths(direct.weights) < _widths(after.weights))[:, None]
+    after = direct if less is terms else _joined(less, np.maximum(max_error - gone, 0.0))
+    changes = [np.abs((j.weights * j.values - full).sum(axis=1)) for j in (direct, after)]
+    widths = [_widths(j.weights) for j in (direct, after)]
+    better = (widths[0] < widths[1]) | ((widths[0] == widths[1]) & (changes[0] < changes[1]))
+    change, better = np.where(better, *changes), better[:, None]
     weights = np.where(better, direct.weights, after.weights)
     values = np.where(better, direct.values, after.values)
     base = np.where(better, terms.weights, less.weights)
     left = (terms.weights != 0).sum(axis=1) - (base != 0).sum(axis=1)
     joined = (base != 0).sum(axis=1) - (weights != 0).sum(axis=1)
-    change = np.abs((weights * values - terms.weights * terms.values).sum(axis=1))
     price = np.where(better[:, 0], direct.price, after.price + gone)
     lost = left + joined > 0
     if not lost.any():

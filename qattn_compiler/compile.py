@@ -183,7 +183,8 @@ def tell(job: Job, encoding: str, clock: Clock, level: int, seed: int, error: fl
     options = {"encoding": encoding, "optimization_level": level, "seed": int(seed)}
     options |= {"objective": objective, "max_error": job.max_error}
     options |= {"free": {name: list(shape) for name, shape in job.free.items()}}
-    return Story(str(job.expr), job.encoding, options, job.notes, job.origin, clock.seconds, error)
+    spent = job.spent if job.max_error else None
+    return Story(str(job.expr), job.encoding, options, job.notes, job.origin, clock.seconds, error, spent)
 
 
 def finish(compiled: Compiled, job: Job, clock: Clock, verify: bool, progress: Progress) -> Compiled:

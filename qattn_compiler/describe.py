@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
+from qattn_compiler.budget import Spent
 from qattn_compiler.compiled import Compiled, moments
 from qattn_compiler.report.metrics import shots_for_bound, shots_for_standard_error
 from qattn_compiler.report.report import Report, picture_names
@@ -26,6 +27,7 @@ class Story:
         origin: where the weights came from.
         seconds: stage -> time; filled while the compile runs.
         wanted_error: standard error that shots are planned for.
+        spent: what `max_error` was spent on; None if nothing could be.
     """
 
     expression: str
@@ -35,6 +37,7 @@ class Story:
     origin: str
     seconds: dict[str, float]
     wanted_error: float
+    spent: Spent | None = None
 
 
 def describe(compiled: Compiled, story: Story) -> Report:
@@ -74,6 +77,9 @@ def describe(compiled: Compiled, story: Story) -> Report:
         "notes": story.notes,
         "seconds": story.seconds,
     }
+    if story.spent is not None:
+        error = compiled.verification.error if compiled.verification.passed else None
+        data["budget"] = {"max_error": story.options["max_error"], "error": error, **asdict(story.spent)}
     return Report(data, pictures=pictures)
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import qattn_compiler as qattn
 from qattn_compiler import budget
-from qattn_compiler.errors import OptionError, VerificationError
+from qattn_compiler.errors import LoweringError, OptionError, VerificationError
 from qattn_compiler.lower.batch import Terms
 
 EXPRESSION = "softmax(Q @ K.T / sqrt(d)) @ V"
@@ -116,6 +116,11 @@ def test_compiles_within_the_budget(encoding):
     assert deviation <= 0.3
     assert deviation > 1e-6 or encoding in ("amplitude", "auto")  # joined terms keep the sum
     assert less.verification.error == pytest.approx(deviation, abs=1e-9)
+    budget = less.report.to_dict()["budget"]
+    assert (budget["max_error"], budget["error"]) == (0.3, less.verification.error)
+    assert budget["terms"] + budget["joined"] > 0
+    assert budget["deviation"] == pytest.approx(deviation, abs=1e-9)
+    assert "budget" not in exact.report.to_dict()
     assert any("max_error 0.3" in note for note in less.report.to_dict()["notes"])
     if encoding != "auto":  # which may choose larger circuits that need fewer shots
         assert less.report.to_dict()["totals"]["gates_2q"] <= exact.report.to_dict()["totals"]["gates_2q"]
@@ -183,6 +188,12 @@ def test_fidelity_decides_whether_less_is_more(seed):
     exact = qattn.compile("w @ x", weights, objective="fidelity")
     fewer = found.report.data["totals"]["gates_2q"] < exact.report.data["totals"]["gates_2q"]
     assert fewer == (less <= more)
+
+
+def test_what_overflows_is_refused_as_ever():
+    huge = {"w": np.full(3, 1e200), "x": np.full(3, 1e200)}
+    with pytest.raises(LoweringError, match="overflows"):
+        qattn.compile("w @ x", huge, max_error=0.1)
 
 
 @pytest.mark.parametrize("wrong", [-1.0, float("nan"), float("inf"), True])
