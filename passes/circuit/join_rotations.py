@@ -139,7 +139,11 @@ def _replaced(
     product: NDArray[np.float64],
     phases: NDArray[np.float64],
 ) -> Circuit:
-    """The circuit with the matches joined: the rotation stands where the turn stood."""
+    """The circuit with the matches joined.
+
+    The rotation stands directly before the last gate: around the place where the turn stood may lie a run on
+    the other wire that is a turn about Z only as a whole.
+    """
     begins = before[turned, 0]
     op, operands, angles = circuit.op.copy(), circuit.operands.copy(), circuit.angles.copy()
     is_cx, on = circuit.op[lasts] == _CX, circuit.operands[turned, 0]
@@ -163,4 +167,7 @@ def _replaced(
     joined = replace(
         circuit, op=op, operands=operands, angles=angles, phase=float(np.remainder(phase, 2 * np.pi))
     )
-    return joined.with_rows(np.flatnonzero(keep))
+    place = np.arange(len(circuit), dtype=np.float64)
+    place[turned] = lasts - 0.5
+    kept = np.flatnonzero(keep)
+    return joined.with_rows(kept[np.argsort(place[kept], kind="stable")])

@@ -89,3 +89,18 @@ def test_random_circuits() -> None:
     for seed in range(200):
         circuit = random_circuit(np.random.default_rng(seed), 3, 14, NAMES, walls=0.05)
         assert_pass(JoinRotations(), circuit, cost=cz_cost)
+
+
+@pytest.mark.parametrize("ends", ["cx", "cz"])
+def test_a_turn_in_the_middle_of_the_other_qubits_run(ends: str) -> None:
+    """H X^t H is a turn about Z as a whole; the rotation must not stand within it."""
+    turn = "rz" if ends == "cx" else "rx"
+    rows = ((ends, [0, 1]), ("h", 0), (turn, 1, 0.3), ("rx", 0, 0.5), ("h", 0), (ends, [0, 1]))
+    assert sum(row.startswith("rzz") for row in join(make(2, *rows))) == 1
+
+
+def test_runs_around_one_another() -> None:
+    rng = np.random.default_rng(5)
+    for _ in range(300):
+        names = [("cz", "h", "rx"), ("cx", "h", "rz", "x")][rng.integers(2)]
+        join(random_circuit(rng, 2, int(rng.integers(4, 14)), names))
