@@ -19,4 +19,6 @@ def read(circuit: cirq.AbstractCircuit) -> Circuit:
     plain = from_cirq(circuit, open_wide=True)
     if OPAQUE not in plain.op:
         return plain
-    return from_cirq(expand_unknown(circuit, count_rows))
+    opened = expand_unknown(circuit, count_rows)
+    every = circuit.all_qubits() | opened.all_qubits()  # some were only waited on
+    return from_cirq(opened, qubits=sorted(every))

@@ -43,23 +43,23 @@ class Target:
 
 
 TARGETS = {
-    "text": Target(hostile.expression, 300, True),
-    "job": Target(hostile.job, 80, True),
-    "qasm": Target(hostile.qasm, 15, True),
+    "text": Target(hostile.expression, 420, True),
+    "job": Target(hostile.job, 60, True),
+    "qasm": Target(hostile.qasm, 5, True),
     "cirq-json": Target(hostile.cirq_json, 60, True),
     "circuit-text": Target(hostile.circuit_text, 100, True),
     "pipeline-text": Target(hostile.pipeline_text, 60, True),
     "npz": Target(hostile.npz, 80, True),
     "safetensors": Target(hostile.safetensors, 80, True),
     "arrays": Target(hostile.arrays, 20, True),
-    "toml": Target(hostile.toml, 35, True),
+    "toml": Target(hostile.toml, 25, True),
     "machine-json": Target(hostile.machine_json, 30, True),
     "machine-name": Target(hostile.machine_name, 20, True),
-    "expression": Target(meaning.expression, 40, False),
-    "round-trip": Target(meaning.round_trip, 40, False),
-    "pipeline": Target(meaning.pipeline, 25, False),
-    "transpile": Target(meaning.transpile, 10, False),
-    "compile": Target(meaning.compiled, 5, False),
+    "expression": Target(meaning.expression, 15, False),
+    "round-trip": Target(meaning.round_trip, 12, False),
+    "pipeline": Target(meaning.pipeline, 7, False),
+    "transpile": Target(meaning.transpile, 1, False),
+    "compile": Target(meaning.compiled, 1, False),
 }
 
 
@@ -199,7 +199,14 @@ def _warm() -> None:
     kernel_cache.warm(tuple(kernel_cache.MODULES))
 
 
+_SHRUNK: set[str] = set()
+"""Signatures of failures that this process has shrunk: once is enough."""
+
+
 def _shrunk(name: str, made: list[int], same: str, shrinks: bool) -> Failure:
+    shrinks = shrinks and same not in _SHRUNK
+    _SHRUNK.add(same)
+
     def fails(shorter: list[int]) -> bool:
         found = failure(name, shorter)
         return found is not None and found.signature == same

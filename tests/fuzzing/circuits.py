@@ -74,7 +74,7 @@ ONE: tuple[Callable[[Choices, E], Any], ...] = (
     lambda c, e: cirq.rx(e()),
     lambda c, e: cirq.ry(e()),
     lambda c, e: cirq.rz(e()),
-    lambda c, e: cirq.XPowGate(exponent=e(), global_shift=c.number()),
+    lambda c, e: cirq.XPowGate(exponent=e(), global_shift=c.pick((0.25, -0.5, 1.3))),
     lambda c, e: cirq.ZPowGate(exponent=e(), global_shift=c.pick((0.3, -0.5))),
     lambda c, e: cirq.HPowGate(exponent=e(), global_shift=0.2),
     lambda c, e: cirq.PhasedXPowGate(exponent=e(), phase_exponent=e(), global_shift=c.pick((0, 0.1))),
@@ -97,7 +97,7 @@ TWO: tuple[Callable[[Choices, E], Any], ...] = (
     lambda c, e: cirq.YY ** e(),
     lambda c, e: cirq.ZZ ** e(),
     lambda c, e: cirq.ms(e()),
-    lambda c, e: cirq.CZPowGate(exponent=e(), global_shift=c.number()),
+    lambda c, e: cirq.CZPowGate(exponent=e(), global_shift=c.pick((0.25, -0.5, 1.3))),
     lambda c, e: cirq.SwapPowGate(exponent=e(), global_shift=0.4),
     lambda c, e: cirq.FSimGate(e(), e()),
     lambda c, e: cirq.PhasedFSimGate(e(), e(), e(), e(), e()),
@@ -118,7 +118,7 @@ TWO: tuple[Callable[[Choices, E], Any], ...] = (
     lambda c, e: cirq.PauliStringPhasorGate(
         cirq.DensePauliString(_pauli_word(c, 2)), exponent_neg=e(), exponent_pos=e()
     ),
-    lambda c, e: cirq.DiagonalGate([e() for _ in range(4)]),
+    lambda c, e: cirq.DiagonalGate([c.number() for _ in range(4)]),
     lambda c, e: cirq.PhaseGradientGate(num_qubits=2, exponent=e()),
     lambda c, e: cirq.QuantumFourierTransformGate(2, without_reverse=c.chance(50)),
     lambda c, e: cirq.CliffordGate.from_op_list(
