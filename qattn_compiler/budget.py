@@ -13,7 +13,7 @@ counted term by term, sum_j |w_j| |v_j - v'_j|, which bounds the deviation and d
 is computed exactly; the proof measures the deviation of every output from the exact reference.
 
 Which is better on a machine that errs, the exact circuits or the smaller ones, is a matter of both errors:
-`expected_error` adds them.
+`expected_errors` estimates the machine's.
 """
 
 from __future__ import annotations
@@ -72,20 +72,27 @@ def check_budget(max_error: float, free: Sequence[str] = ()) -> None:
         )
 
 
-def spend(terms: Terms, max_error: float, *, alone: bool) -> tuple[Terms, Spent]:
+def spend(
+    terms: Terms, max_error: float, *, alone: bool, exact: NDArray[np.bool_] | None = None
+) -> tuple[Terms, Spent]:
     """Leave out and join terms, where rows get narrower and no output changes too much.
 
     Args:
         terms: weighted sums.
         max_error: the greatest allowed change of an output.
         alone: whether every output has circuits of its own, so that its terms may be joined.
+        exact: shape (outputs,): those of them that stay as they are; only where they are alone.
     """
     with np.errstate(over="ignore", invalid="ignore"):  # the encoding refuses what overflows
         less, spent = prune(terms, max_error)
-        return _with_joined(terms, less, max_error) if alone else (less, spent)
+        if not alone:
+            return less, spent
+        return _with_joined(terms, less, max_error, False if exact is None else exact[:, None])
 
 
-def _with_joined(terms: Terms, less: Terms, max_error: float) -> tuple[Terms, Spent]:
+def _with_joined(
+    terms: Terms, less: Terms, max_error: float, exact: NDArray[np.bool_] | bool
+) -> tuple[Terms, Spent]:
     """For each output the better of two: terms are left out and then joined, or only joined."""
     full = terms.weights * terms.values
     gone = np.abs((less.weights * terms.values - full).sum(axis=1))
@@ -95,9 +102,9 @@ def _with_joined(terms: Terms, less: Terms, max_error: float) -> tuple[Terms, Sp
     widths = [_widths(j.weights) for j in (direct, after)]
     better = (widths[0] < widths[1]) | ((widths[0] == widths[1]) & (changes[0] < changes[1]))
     change, better = np.where(better, *changes), better[:, None]
-    weights = np.where(better, direct.weights, after.weights)
-    values = np.where(better, direct.values, after.values)
-    base = np.where(better, terms.weights, less.weights)
+    weights = np.where(exact, terms.weights, np.where(better, direct.weights, after.weights))
+    values = np.where(exact, terms.values, np.where(better, direct.values, after.values))
+    base = np.where(exact | better, terms.weights, less.weights)
     left = (terms.weights != 0).sum(axis=1) - (base != 0).sum(axis=1)
     joined = (base != 0).sum(axis=1) - (weights != 0).sum(axis=1)
     price = np.where(better[:, 0], direct.price, after.price + gone)
@@ -227,15 +234,18 @@ def _dropped(parts: Floats, max_error: float) -> tuple[NDArray[np.int64], float]
     return order[:0], 0.0
 
 
-def expected_error(units: Sequence[Unit], deviation: float) -> float:
-    """How far the worst output of a noisy machine is expected to be from the exact one, shots aside.
+def expected_errors(units: Sequence[Unit], outputs: int) -> Floats:
+    """How far each output of a noisy machine is expected to be from that of a perfect one, shots aside.
 
     A circuit of estimated fidelity F is taken to give F times its expectation (errors leave nothing of it),
-    so an output is off by (1 - F) |y| and by what was left out. Where F is unknown it is taken for 1.
+    so an output is off by 1 - F times its scale at most. Where F is unknown it is taken for 1.
+
+    Args:
+        units: compiled.
+        outputs: how many there are in all units.
     """
-    worst = 0.0
+    out = np.zeros(outputs)
     for unit in units:
         fidelity = unit.execution().fidelity
-        signal = np.abs(unit.batch.scale).max(initial=0.0)
-        worst = max(worst, (0.0 if fidelity is None else 1.0 - fidelity) * float(signal))
-    return worst + deviation
+        out[unit.batch.position] = (0.0 if fidelity is None else 1.0 - fidelity) * np.abs(unit.batch.scale)
+    return out

@@ -37,6 +37,8 @@ from qattn_compiler.pipeline import Pipeline
 from qattn_compiler.verify.reference import reference
 
 Floats = NDArray[np.float64]
+ALONE = ("amplitude", "lcu", "hadamard", "qcrank", "swap", "swap-ancilla")
+"""Encodings where every output has a circuit of its own."""
 Choice = Iterable[int] | slice | int | None
 ENCODINGS: Mapping[str, Callable[..., list[Batch]]] = {
     "amplitude": amplitude.encode,
@@ -73,6 +75,7 @@ class Job:
         chosen: indices along each axis.
         positions: shape (outputs, axes).
         max_error: the greatest allowed |deviation| of an output (`budget`).
+        exact: shape (outputs,): those that have no use for it.
     """
 
     expr: Expr
@@ -86,6 +89,7 @@ class Job:
     chosen: tuple[NDArray[np.int64], ...] = ()
     positions: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int64))
     max_error: float = 0.0
+    exact: NDArray[np.bool_] | None = None
     spent: Spent = field(default_factory=Spent)
     _form: Form | None = None
 
@@ -93,7 +97,8 @@ class Job:
         """The chosen outputs as weighted sums, without what `max_error` may leave out in the encoding."""
         terms, encoding = self.form(values).at(self.positions), encoding or self.encoding
         if self.max_error and encoding != "angle":
-            terms, self.spent = spend(terms, self.max_error, alone=encoding == "amplitude")
+            alone = encoding in ALONE
+            terms, self.spent = spend(terms, self.max_error, alone=alone, exact=self.exact)
         if not self.free or values is self.values:
             return terms
         return replace(terms, like=self.terms(self.values))
