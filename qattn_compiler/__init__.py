@@ -5,12 +5,17 @@ Nothing heavy is imported until a name is used.
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+# In a checkout the packages inside are found where they lie, beside this one (`python -m`, `python -c`).
+if not os.path.isdir(os.path.join(__path__[0], "passes")):
+    __path__.append(os.path.dirname(__path__[0]))
 
 if TYPE_CHECKING:
     from qattn_compiler.compile import compile  # noqa: A004

@@ -221,6 +221,13 @@ def test_a_mapped_folder_refuses_its_other_name(folder):
     assert f"import qattn_compiler.{folder}" in done.stderr
 
 
+def test_a_checkout_can_be_imported_as_it_lies():
+    script = "import qattn_compiler.passes, qattn_compiler.targets as t; print(t.__file__)"
+    command = [sys.executable, "-S", "-c", script]  # -S: nothing that is installed
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert Path(done.stdout.strip()).parent == ROOT / "targets"
+
+
 def test_typings_lead_to_the_mapped_folders():
     for folder in ("passes", "targets"):
         assert (ROOT / "typings" / "qattn_compiler" / folder).resolve() == ROOT / folder

@@ -11,6 +11,7 @@ import difflib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from math import prod
 
 from qattn_compiler.errors import QattnError, ShapeError, raise_all
 from qattn_compiler.expr import dims
@@ -25,6 +26,10 @@ _SCALE_OPS = frozenset({"number", "tensor", "add", "sub", "mul", "div", "neg", "
 """What `sqrt(d)`, `d**-0.5` and the like are made of."""
 _DIMENSION = re.compile(r"d(im)?([_0-9]\w*)?|head_dim")
 """Names that mean a dimension without a root: `Q @ K.T / d`. A forgotten `alpha * (Q @ K.T)` is an error."""
+MAX_ENTRIES = 1 << 28
+"""Entries of any part of an expression, 2 GB as float64."""
+MAX_STEPS = 1 << 26
+"""Terms of a `sum(... for ...)`, with all sums inside it."""
 _KEEPS_PRODUCT = frozenset({"add", "sub", "neg", "mul", "div", "mask", "causal_mask", "transpose", "getitem"})
 """Ops between a product and its scale: `(Q @ K.T + B) / sqrt(d)`."""
 
@@ -45,7 +50,8 @@ def infer_shapes(expr: Expr, shapes: Mapping[str, Shape], sizes: Sizes | None = 
         sizes: values of scalar tensors that are whole numbers, for `range(n)` and `split_heads(X, h)`.
 
     Raises:
-        ShapeError: shapes do not fit, a range leaves its tensor, a name has no value. All at once.
+        ShapeError: shapes do not fit, a range leaves its tensor, a name has no value, a part has more than
+            `MAX_ENTRIES` entries, sums have more than `MAX_STEPS` terms. All at once.
     """
     try:
         inferred = resolve_sizes(expr, shapes, sizes)
@@ -55,7 +61,42 @@ def infer_shapes(expr: Expr, shapes: Mapping[str, Shape], sizes: Sizes | None = 
     known = {**(sizes or {}), **{name: size.value for name, size in inferred.items()}}
     table = _Table(expr, {**shapes, **dict.fromkeys(inferred, ())}, known)
     raise_all(table.errors)
+    raise_all(list(_too_large(expr, table)))
     return {node: shape for node, shape in table.found.items() if shape is not None}
+
+
+def _too_large(expr: Expr, table: _Table) -> Iterator[QattnError]:
+    """An error for each part that takes too much memory or time; nothing is allocated by then."""
+    entries: dict[Expr, int] = {}
+    terms: dict[Expr, int] = {}
+    for node, shape in table.found.items():
+        entries[node] = prod(dim for dim in shape or () if isinstance(dim, int))
+        if entries[node] > MAX_ENTRIES and all(entries[arg] <= MAX_ENTRIES for arg in node.args):
+            size = f"{_shown(entries[node])} entries, {_shown(entries[node] * 8)} bytes"
+            yield ShapeError(
+                f"{short_text(node)} is too large: {size}; at most {MAX_ENTRIES * 8 / 1e9:.3g} GB are taken",
+                place=place_of(expr, node),
+                hint="take fewer rows of its operands, such as Q[0:8]",
+            )
+        below = terms[node] = max((terms[arg] for arg in node.args), default=1)
+        if node.op == "sum_over":
+            terms[node] *= _length(node, table.sizes)
+        if terms[node] > MAX_STEPS >= below:
+            yield ShapeError(
+                f"{short_text(node)} adds up {_shown(terms[node])} terms; at most {MAX_STEPS} are",
+                place=place_of(expr, node),
+            )
+
+
+def _length(node: Expr, sizes: Sizes) -> int:
+    """How many terms a sum over an index has; 1 if its bounds are not known."""
+    first, last = (bound_value(bound, sizes) for bound in node.args[1:])
+    return max(1, last - first) if isinstance(first, int) and isinstance(last, int) else 1
+
+
+def _shown(count: int) -> str:
+    """A number of any size, in short."""
+    return f"{count:.3g}" if count < 10**300 else "far too many"
 
 
 def resolve_sizes(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import cirq
 
@@ -61,20 +60,13 @@ def from_qasm(path: str, text: str) -> cirq.Circuit:
     """
     check_qasm(path, text)
     try:
-        from cirq.contrib.qasm_import._parser import QasmParser
+        from qattn_compiler.interop.qasm_gates import parser
 
-        parser = QasmParser()
-        parser.binary_operators["^"] = _power
-        return parser.parse(text).circuit
+        return parser().parse(text).circuit
     except ImportError as error:
         raise CircuitError(f"reading OpenQASM needs the package ply: {error}") from error
     except Exception as error:  # the parser's own, and what arithmetic and gates raise
         raise CircuitError(f"{path} cannot be read as OpenQASM: {_said(error)}") from error
-
-
-def _power(base: Any, exponent: Any) -> Any:
-    """Of floats: whole numbers such as 9^9^9^9 would be worked out to the last digit."""
-    return float(base) ** float(exponent)
 
 
 def write_circuit(path: Path, circuit: cirq.AbstractCircuit) -> None:

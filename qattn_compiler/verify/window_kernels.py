@@ -32,7 +32,8 @@ row is at the earliest, end: at its start, where a run ends, done (rows,); and p
 which Pauli basis a block must be diagonal to pass a wall on a wire (0: it must be the identity)."""
 Blocks: TypeAlias = tuple[Ints, Ints, Ints, Ints, Matrices]
 """of (2, wires): block of each wire of A and of B; members (2, blocks, size): the wires of each block; size
-(blocks,); waiting (blocks,): whether the block is to be looked at; matrix (blocks, batch, d, d)."""
+(blocks,); waiting (blocks,): 1 if the block is to be looked at, 2 if it is queued for that; matrix (blocks,
+batch, d, d)."""
 
 
 @numba.njit(cache=True, nogil=True)
@@ -572,7 +573,17 @@ def _wall_of(side: Side, number: int, wire: int) -> int:
 
 
 @numba.njit(cache=True, nogil=True)
-def compare(  # noqa: C901 - one loop with its state
+def _enqueue(blocks: Blocks, queue: list[int]) -> None:
+    """Queue the blocks that are to be looked at and are not queued yet."""
+    size, waiting = blocks[2], blocks[3]
+    for k in range(len(size)):
+        if waiting[k] == 1 and size[k]:
+            queue.append(k)
+            waiting[k] = 2
+
+
+@numba.njit(cache=True, nogil=True)
+def compare(
     a: Side, b: Side, link: Ints, limit: int, tol: float
 ) -> tuple[float, Matrices, Ints, Ints, Matrices]:
     """Read both circuits to the end, or until a block would have more than `limit` wires.
@@ -619,15 +630,11 @@ def compare(  # noqa: C901 - one loop with its state
             partner = _partner(sides, blocks, block, limit)
             if partner >= 0:
                 _merge(blocks, block, partner)
-            for k in range(num_wires):
-                if waiting[k] and size[k]:
-                    queue.append(k)
+            _enqueue(blocks, queue)
         if _walls(sides, blocks) + _swaps(a, blocks, 0) + _swaps(b, blocks, 1) == 0:
             x, y = _smallest(sides, blocks, limit)
             if x < 0:
                 break
             _merge(blocks, x, y)
-        for k in range(num_wires):
-            if waiting[k] and size[k]:
-                queue.append(k)
+        _enqueue(blocks, queue)
     return error, phase, members, size, matrix
