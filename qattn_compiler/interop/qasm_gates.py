@@ -1,4 +1,4 @@
-"""OpenQASM's controlled U gates as they are defined, which Cirq's parser reads with a sign lost or not at all."""
+"""OpenQASM's controlled U gates by their definition; Cirq's parser loses a sign or refuses them."""
 
 from __future__ import annotations
 

@@ -5,8 +5,8 @@
 The peers need not be installed beside us: `INTERPRETER` is a Python that has qiskit and pytket, and runs
 this file with `--peer`. For each text it is asked for the unitary that each peer reads, for that of what we
 transpiled, and for the peers' own optimised circuits, which `qattn.verify` must call equal to the text and,
-with one gate more, must not. No `^` in angles: pytket does not
-read it. None below 1e-2: Qiskit drops what it takes for nothing.
+with one gate more, must not. No `^` in angles: pytket does not read it. None below 1e-2: Qiskit drops what
+it takes for nothing.
 """
 
 from __future__ import annotations

@@ -47,8 +47,8 @@ def test_registers_are_broadcast_and_places_said():
         atol=1e-7,
     )
     for wrong, says in (
-        ("cu(1,2,3) a,b", "cu takes 4 .*line 5"),
-        ("cu3(1,2,3) a", "cu3 only takes 2 .*line 5"),
+        ("cu(1,2,3) a,b", "cu takes 4 .*line 6"),
+        ("cu3(1,2,3) a", "cu3 only takes 2 .*line 6"),
     ):
         with pytest.raises(CircuitError, match=says):
             from_qasm("text", text + wrong + ";\n")
