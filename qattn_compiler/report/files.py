@@ -168,7 +168,8 @@ def _fill(folder: Path, contents: Mapping[PurePosixPath, bytes]) -> None:
             made.add(place.parent)
         _write_new(place, data, sync=False)
     with ThreadPoolExecutor(SYNCS_AT_ONCE) as pool:
-        list(pool.map(_sync, [*(folder / name for name in contents), *made]))  # raises what a sync raised
+        for places in ([folder / name for name in contents], made):  # what folders list is there by then
+            list(pool.map(_sync, places))  # raises what a sync raised
 
 
 def _write_new(path: Path, data: bytes, *, sync: bool = True) -> None:
