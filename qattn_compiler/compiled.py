@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 MAX_SHOTS = 10**9
+SHOTS = 10_000
+"""Runs of each circuit, if a sampler is given and no number."""
 
 
 class Estimate(np.ndarray[Any, np.dtype[np.float64]]):
@@ -165,14 +167,21 @@ class Compiled:
         return tuple(len(axis) for axis in self.chosen)
 
     def evaluate(
-        self, shots: int | None = None, sampler: Any = None, *, progress: Progress = silent
+        self,
+        shots: int | None = None,
+        sampler: Any = None,
+        *,
+        noisy: bool | None = None,
+        progress: Progress = silent,
     ) -> NDArray[np.float64]:
         """The output, decoded from the circuits.
 
         Args:
-            shots: None for exact expectations (by the package's own simulator), else runs of each circuit.
-            sampler: any `cirq.Sampler`, or the name of a target for its noisy virtual machine; with shots
-                only.
+            shots: runs of each circuit. None for exact expectations (by the package's own simulator), or for
+                `SHOTS` runs if there is a sampler.
+            sampler: any `cirq.Sampler`, or the name of a target for its noisy virtual machine.
+            noisy: whether a machine that is named errs as the real one does (it does if nothing is said);
+                true without a sampler is the noisy virtual machine of the target itself.
             progress: told how far sampling is.
 
         Returns:
@@ -180,18 +189,23 @@ class Compiled:
             has `.standard_error` of the same shape.
 
         Raises:
-            OptionError: tensors are still free, shots is no positive integer, or a sampler was given without
-                shots.
+            OptionError: tensors are still free, shots is no positive integer, or `noisy` was said of a
+                sampler that is no name.
+            TargetError: there is no noisy virtual machine of that name.
         """
         if not self.is_bound:
             raise OptionError(
                 "the circuits have free symbols", hint="give their values with bind({...}) first"
             )
-        if shots is None:
-            if sampler is not None:
-                raise OptionError("a sampler needs shots", hint="evaluate(shots=1000, sampler=...)")
+        if noisy is not None and not isinstance(sampler, str | None):
+            raise OptionError("noisy says which virtual machine a name means; the sampler given is no name")
+        if noisy and sampler is None:
+            sampler = self.target.name
+        if shots is None and sampler is None:
             return self._decode([moments(unit)[0] for unit in self.units])[0]
-        return self._sample(_check_shots(shots), sampler, progress)
+        if isinstance(sampler, str):
+            sampler = _virtual_machine(sampler, noisy is not False)
+        return self._sample(SHOTS if shots is None else _check_shots(shots), sampler, progress)
 
     def bind(self, values: Mapping[str, Any]) -> Compiled:
         """The same structures with values for the free tensors; nothing is compiled again.
@@ -262,14 +276,6 @@ class Compiled:
         return flat.reshape(self.output_shape), scales.reshape(self.output_shape)
 
     def _sample(self, shots: int, sampler: Any, progress: Progress) -> Estimate:
-        if isinstance(sampler, str):
-            from qattn_compiler import targets
-            from qattn_compiler.errors import TargetError
-
-            target = targets.get(sampler)
-            if target.noisy_sampler is None:
-                raise TargetError(f"there is no noisy virtual machine of {sampler}")
-            sampler = target.noisy_sampler()
         sampler = cirq_results.check_sampler(sampler)
         by_unit = {id(unit): np.zeros((2, len(unit.batch.position))) for unit in self.units}
         bits = cirq_results.sampled_bits(self.circuits, sampler, shots, progress)
@@ -288,6 +294,19 @@ class Compiled:
         # Unbiased variance of the mean. One shot says nothing about its spread: the largest there is.
         error = np.sqrt(spread / (shots - 1)) if shots > 1 else np.ones(len(spread))
         return Estimate(values, np.abs(scales) * error.reshape(self.output_shape), shots)
+
+
+def _virtual_machine(name: str, noisy: bool) -> Any:
+    """The sampler of a machine; None, for an ideal one, if it is not to be noisy."""
+    from qattn_compiler import targets
+    from qattn_compiler.errors import TargetError
+
+    target = targets.get(name)
+    if not noisy:
+        return None
+    if target.noisy_sampler is None:
+        raise TargetError(f"there is no noisy virtual machine of {name}")
+    return target.noisy_sampler()
 
 
 def moments(unit: Unit) -> tuple[Floats, Floats]:

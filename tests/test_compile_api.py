@@ -59,13 +59,22 @@ def test_the_noisy_machine_by_name(compiled):
     assert (estimate.standard_error > 0).all()
 
 
+def test_noisy_or_not(compiled, monkeypatch):
+    monkeypatch.setattr("qattn_compiler.compiled.SHOTS", 300)
+    for options in ({"sampler": "google.willow", "noisy": True}, {"noisy": True}):
+        assert compiled.evaluate(**options).shots == 300
+    ideal = compiled.evaluate(shots=4000, sampler="google.willow", noisy=False)
+    assert (np.abs(ideal - compiled.evaluate()) < 6 * ideal.standard_error).all()
+
+
 @pytest.mark.parametrize(
     ("options", "error"),
     [
         ({"shots": 0}, OptionError),
         ({"shots": True}, OptionError),
         ({"shots": 1.5}, OptionError),
-        ({"sampler": cirq.Simulator()}, OptionError),
+        ({"sampler": cirq.Simulator(), "noisy": False}, OptionError),
+        ({"sampler": "full:4", "noisy": True}, TargetError),
         ({"shots": 5, "sampler": 3}, OptionError),
         ({"shots": 5, "sampler": "ibm.nowhere"}, TargetError),
     ],
