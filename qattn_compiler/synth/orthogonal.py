@@ -5,10 +5,13 @@ Phys. Rev. A 69, 032315 (2004), theorem 3).
 
 SO(8) is instantiated numerically. It has 28 parameters, and real gates between CZ (one turn each) would need
 13 CZ for them; the known construction has 14 CNOT (Pawlowski, arXiv:2512.18049, after 16 by Wei and Di). With
-complex single-qubit gates on a chain of pairs, 10 CZ did for each of a thousand random matrices, to rounding,
-and about one start in forty ends at a solution; that they always do is not proved. Near the identity and its
-like they do not: there 10 CZ have a singular point. `spare` asks for 15 CZ in closed form, which any numbers
-fit: a cosine-sine decomposition, whose outer factors are one-qubit multiplexors in the magic basis.
+complex single-qubit gates on a chain of pairs, 10 CZ did for each of some ten thousand random matrices, to
+rounding; that they always do is not proved. A random start ends at a solution about one time in forty, the
+solution of another matrix every second time: its gates have the symmetry that makes the product real, and no
+step breaks it. So the first start of a seed is random, and those solutions are the starts from then on (1 ms
+a matrix). Very near the identity and its like (1e-8 to 1e-4 off) no start gets there: 10 CZ have a singular
+point. `spare` asks for 15 CZ in closed form, which any numbers fit: a cosine-sine decomposition, whose outer
+factors are one-qubit multiplexors in the magic basis.
 
 From SO(16) on, a matrix is taken apart into four of half the size, two demultiplexing layers of 2^(k-2) + 1
 CZ and one of 2^(k-1) - 1 CZ (`cosine_sine`): 57, 261, 1109 CZ for k = 4, 5, 6 qubits. The CZ that a layer
@@ -47,8 +50,10 @@ SPARE_PAIRS: Final = (*_SUM_PAIRS, (2, 0), (1, 0), (2, 0), *_SUM_PAIRS)
 """The pairs of the CZ that suffice for every matrix of SO(8)."""
 SHORTEST: Final = len(SHORTEST_PAIRS)
 SPARE: Final = len(SPARE_PAIRS)
-STARTS: Final = 1000
-"""Random starts for SO(8); beyond, a matrix is taken to be near a singular point."""
+STARTS: Final = 64
+"""Starts for a matrix of SO(8); beyond, it is taken to be near a singular point."""
+RANDOM_STARTS: Final = 4000
+"""Random starts for the first one."""
 EXACT: Final = 1e-10
 """Largest entry of matrix matrix^T - 1 of what counts as orthogonal."""
 _H: Final = np.array([[1, 1], [1, -1]]) / np.sqrt(2)
@@ -167,16 +172,32 @@ def _ansatz_angles(ansatz: Ansatz, matrix: Floats) -> Floats:
     return np.concatenate([*(_turns_of(gate) for gate in ansatz.gates), [missing]])
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=4096)
 def _chain(data: bytes, seed: int) -> Ansatz:
     """A matrix of SO(8), up to its phase, over SHORTEST CZ."""
     target = Target.of(np.frombuffer(data).reshape(8, 8).astype(np.complex128))
-    pairs = np.array(SHORTEST_PAIRS)
-    for number in range(STARTS):
-        found, _ = target.fit(Ansatz(pairs, random_gates(3 + 2 * SHORTEST, number, seed)))
+    for start in _real_starts(seed):
+        found, _ = target.fit(start)
         if found is not None:
             return found
     raise ArithmeticError(f"a matrix of SO(8) was not found in {SHORTEST} CZ")
+
+
+@lru_cache(maxsize=4)
+def _real_starts(seed: int) -> tuple[Ansatz, ...]:
+    """The circuits of STARTS random matrices of SO(8), each found from those before it."""
+    rng, pairs, out = np.random.default_rng(seed), np.array(SHORTEST_PAIRS), []
+    for number in range(RANDOM_STARTS):
+        matrix = np.linalg.qr(rng.normal(size=(8, 8)))[0]
+        matrix[:, 0] *= np.linalg.det(matrix)
+        target = Target.of(matrix.astype(np.complex128))
+        start = out[-1] if out else Ansatz(pairs, random_gates(3 + 2 * SHORTEST, number, seed))
+        found, _ = target.fit(start)
+        if found is not None:
+            out.append(found)
+        if len(out) == STARTS:
+            return tuple(out)
+    raise ArithmeticError("no start for matrices of SO(8) was found")
 
 
 class _Script:
