@@ -18,6 +18,8 @@ from qattn_compiler import kernel_cache, targets
 from qattn_compiler.blocks.block import PrepareState
 from qattn_compiler.blocks.program import Program, Register
 from qattn_compiler.lower.batch import Batch
+from qattn_compiler.synth.chip_state import ChipState
+from qattn_compiler.synth.schmidt import SchmidtState
 from qattn_compiler.unit import Way, compile_unit
 
 
@@ -56,7 +58,9 @@ def main() -> None:
             seconds = time.perf_counter() - begin
             gates, least = unit.metrics().gates_2q, 2**width - width - 1
             ratios.append(gates / least)
-            way = "routed" if unit.plan is None else "on the chip"
+            way = {ChipState: "cascade on the chip", SchmidtState: "Schmidt form"}.get(
+                type(unit.plan), "routed"
+            )
             print(
                 f"| {name} | {width} | {least} | {gates} | {ratios[-1]:.3f} | {way} | {seconds:.2f} |",
                 flush=True,

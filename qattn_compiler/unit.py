@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
+from math import inf
 from time import perf_counter
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +22,13 @@ from qattn_compiler.pipeline import Pass
 from qattn_compiler.report.chip import draw_chip
 from qattn_compiler.report.metrics import Execution, Metrics, execution, metrics
 from qattn_compiler.synth.chip_state import MAX_QUBITS, ChipState, plan_state
+from qattn_compiler.synth.schmidt import SchmidtState
 from qattn_compiler.targets.target import Target
 from qattn_compiler.verify.simulate import Group, expectation_z, simulate
 
 Floats = NDArray[np.float64]
+Plan = ChipState | SchmidtState
+"""How a real state is prepared: its gates, and their angles for any amplitudes."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,7 @@ class Unit:
         routed: the layouts.
         steps: what each pass left.
         fused: native angles of every circuit; None while tensors are free.
-        plan: how the program's state is prepared on the machine's couplings; None if its gates were routed.
+        plan: how the program's state is prepared; None if its blocks' own gates were routed.
     """
 
     target: Target
@@ -68,7 +74,7 @@ class Unit:
     routed: Routed
     steps: tuple[Step, ...]
     fused: FusedBatch | None
-    plan: ChipState | None = None
+    plan: Plan | None = None
     cache: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -146,6 +152,10 @@ class Unit:
         return self.target.to_cirq(self.template)
 
 
+LONG: Final = 1000
+"""Two-qubit gates up to which the router takes its time."""
+
+
 @dataclass(frozen=True)
 class Way:
     """How programs are compiled.
@@ -162,9 +172,10 @@ class Way:
     seed: int = 0
     objective: str = "count"
 
-    def route(self, objective: str | None = None) -> Route:
-        """The router, for what is compiled once."""
-        return self.target.route(self.level, self.seed, "long", objective or self.objective)
+    def route(self, circuit: Circuit, objective: str | None = None) -> Route:
+        """The router for a circuit that is compiled once."""
+        effort = "usual" if metrics(circuit).gates_2q > LONG else "long"
+        return self.target.route(self.level, self.seed, effort, objective or self.objective)
 
     def price(self, unit: Unit) -> tuple[float, ...]:
         """What a unit costs; less is better. Fidelities are those of the numbers that it has."""
@@ -188,71 +199,140 @@ def compile_unit(batch: Batch, way: Way, *, bound: bool) -> Unit:
     Raises:
         TargetError: the machine is too small.
     """
-    target, level = way.target, way.level
     steps: list[Step] = []
-
-    def hook(stage: str) -> Callable[[Circuit, Pass[Circuit], Circuit, float], None]:
-        def note(_: Circuit, step: Pass[Circuit], after: Circuit, seconds: float) -> None:
-            steps.append(Step(step.name, stage, seconds, metrics(after)))
-
-        return note
-
     begin = perf_counter()
     logical = batch.program.circuit()
     steps.append(Step("synthesise", "lower", perf_counter() - begin, metrics(logical)))
-    circuit = target.logical_passes(level).run(logical, hook("logical"))
-    begin = perf_counter()
-    routed = way.route().route(circuit)
-    steps.append(Step("route", "route", perf_counter() - begin, metrics(routed.circuit)))
-    template = target.physical_passes(level).run(routed.circuit, hook("physical"))
-    unit = Unit(target, batch, logical, template, routed, (), None)
-    unit = unit.with_numbers(batch) if bound else unit
-    if way.objective != "count" and routed.swaps:
-        other = way.route("count").route(circuit)
-        native = target.physical_passes(level).run(other.circuit)
-        unit = _cheaper(unit, replace(unit, template=native, routed=other, cache={}), way)
-    if level >= 2:
-        unit = _planned(unit, way, steps)
+    circuit = way.target.logical_passes(way.level).run(logical, _note(steps, "logical"))
+    own = metrics(circuit).gates_2q
+    plans = _plans(batch, way, bound) if own else []
+    best = _prepared(None, [plan for plan in plans if plan.least <= own], batch, logical, way, bound, steps)
+    if best is None or way.objective != "count" or best.metrics().gates_2q > own:
+        routed = _routed(batch, logical, circuit, way, bound, steps)
+        best = routed if best is None else _cheaper(best, routed, way)
+        best = _prepared(
+            best, [plan for plan in plans if plan.least > own], batch, logical, way, bound, steps
+        )
+        assert best is not None
     if bound:
-        steps.append(Step("bind", "bind", 0.0, unit.metrics()))
-    return replace(unit, steps=tuple(steps))
+        steps.append(Step("bind", "bind", 0.0, best.metrics()))
+    return replace(best, steps=tuple(steps))
 
 
-_TURN = "turn_"
+def _note(steps: list[Step], stage: str) -> Callable[[Circuit, Pass[Circuit], Circuit, float], None]:
+    def note(_: Circuit, step: Pass[Circuit], after: Circuit, seconds: float) -> None:
+        steps.append(Step(step.name, stage, seconds, metrics(after)))
+
+    return note
+
+
+def _routed(
+    batch: Batch, logical: Circuit, circuit: Circuit, way: Way, bound: bool, steps: list[Step]
+) -> Unit:
+    """The unit with its blocks' own gates, routed."""
+    begin = perf_counter()
+    physical = way.target.physical_passes(way.level)
+    routed = way.route(circuit).route(circuit)
+    steps.append(Step("route", "route", perf_counter() - begin, metrics(routed.circuit)))
+    template = physical.run(routed.circuit, _note(steps, "physical"))
+    unit = Unit(way.target, batch, logical, template, routed, (), None)
+    unit = unit.with_numbers(batch) if bound else unit
+    if way.objective == "count" or not routed.swaps:
+        return unit
+    other = way.route(circuit, "count").route(circuit)
+    return _cheaper(unit, replace(unit, template=physical.run(other.circuit), routed=other, cache={}), way)
+
+
+_TURN: Final = "turn_"
 """Prefix of a plan's parameters."""
-MAX_AMPLITUDES = 1 << 24
+MAX_AMPLITUDES: Final = 1 << 24
 """Circuits times amplitudes up to which states are prepared by a plan."""
+MAX_ROTATIONS: Final = {2: 4_000, 3: 50_000}
+"""By level: matrices of SO(8), about a millisecond each, that a plan may look for."""
 
 
 def _cheaper(unit: Unit, other: Unit, way: Way) -> Unit:
     """The one that costs less, the first of equals; the other gets the first one's numbers."""
-    if unit.fused is not None:
+    if unit.fused is not None and other.fused is None:
         other = other.with_numbers(unit.batch)
     return other if way.price(other) < way.price(unit) else unit
 
 
-def _planned(unit: Unit, way: Way, steps: list[Step]) -> Unit:
-    """The unit with its state prepared on the machine's couplings, if that costs less."""
-    program, size = unit.batch.program, unit.batch.program.num_qubits
-    fits = program.is_real_state and 2 <= size <= MAX_QUBITS and unit.batch.circuits << size <= MAX_AMPLITUDES
-    if not fits or metrics(unit.template).gates_2q <= program.least_two_qubit_count:
-        return unit
-    begin = perf_counter()
-    plan = plan_state(unit.target.device, size, way.seed)
-    if plan is None:
-        return unit
+@dataclass(frozen=True)
+class _Draft:
+    """A plan that may be made.
+
+    Attributes:
+        least: its two-qubit gates with all couplings.
+        make: makes it; None if the machine has no room.
+        spare: whether it is only for numbers that the one before has no angles for.
+    """
+
+    least: int
+    make: Callable[[], Plan | None]
+    spare: bool = False
+
+
+def _plans(batch: Batch, way: Way, bound: bool) -> list[_Draft]:
+    """Ways to prepare a program's state, if it does no more than that; those that only fit the numbers at
+    hand if they are real."""
+    program, size = batch.program, batch.program.num_qubits
+    real = way.level >= 2 and program.is_real_state
+    if not real or not 2 <= size <= MAX_QUBITS or batch.circuits << size > MAX_AMPLITUDES:
+        return []
+    drafts = []
+    if size > 2 and batch.circuits * SchmidtState.of(size).rotations <= MAX_ROTATIONS[min(way.level, 3)]:
+        if bound:
+            drafts.append(_draft(SchmidtState.of(size, program.prepared(batch.numbers).real)))
+        drafts.append(_draft(SchmidtState.of(size, spare=True)))
+    cascade = partial(plan_state, way.target.device, size, way.seed)
+    return [*drafts, _Draft((1 << size) - size - 1, cascade)]
+
+
+def _draft(plan: SchmidtState) -> _Draft:
+    return _Draft(plan.two_qubit_count, lambda: plan, plan.spare)
+
+
+def _prepared(
+    best: Unit | None,
+    drafts: list[_Draft],
+    batch: Batch,
+    logical: Circuit,
+    way: Way,
+    bound: bool,
+    steps: list[Step],
+) -> Unit | None:
+    """The best unit, or one that prepares its state by a plan that costs less."""
+    begin, before = perf_counter(), best
+    for draft in drafts:
+        if draft.spare and best and isinstance(best.plan, SchmidtState):
+            continue
+        most = best.metrics().gates_2q if best and way.objective == "count" else inf
+        plan = draft.make() if draft.least < most else None
+        if plan is None or plan.two_qubit_count >= most:
+            continue
+        other = _with_plan(plan, batch, logical, way)
+        if metrics(other.template).gates_2q >= most:
+            continue
+        with suppress(ArithmeticError):  # numbers that a short form has no angles for
+            other = other.with_numbers(batch) if bound else other
+            best = other if best is None else _cheaper(best, other, way)
+    if best is not None and best is not before:
+        seconds = perf_counter() - begin
+        steps.append(Step("synthesise on the chip", "physical", seconds, metrics(best.template)))
+    return best
+
+
+def _with_plan(plan: Plan, batch: Batch, logical: Circuit, way: Way) -> Unit:
+    """A unit whose state is prepared by a plan, without numbers."""
+    size = batch.program.num_qubits
     builder = Builder(range(size))
-    plan.add(builder, [(0.0, {f"{_TURN}{k}": np.pi}) for k in range(2**size - 1)])
-    program.finish(builder)
-    route, gates = way.route(), builder.build()
+    plan.add(builder, [(0.0, {f"{_TURN}{k}": np.pi}) for k in range(plan.num_angles)], range(size))
+    batch.program.finish(builder)
+    gates = way.target.logical_passes(way.level).run(builder.build())
+    route = way.route(gates)
     routed = route.route(gates)  # where on the chip the same couplings err least
-    if routed.swaps:
+    if routed.swaps and isinstance(plan, ChipState):
         routed = route.route(gates, plan.places)
-    template = unit.target.physical_passes(way.level).run(routed.circuit)
-    other = replace(unit, template=template, routed=routed, plan=plan, cache={})
-    if way.objective == "count" and metrics(template).gates_2q >= metrics(unit.template).gates_2q:
-        return unit
-    chosen = _cheaper(unit, other, way)
-    if chosen is not unit:
-        steps.append(Step("synthesise on the chip", "physical", perf_counter() - begin, metrics(template)))
-    return chosen
+    template = way.target.physical_passes(way.level).run(routed.circuit)
+    return Unit(way.target, batch, logical, template, routed, (), None, plan)

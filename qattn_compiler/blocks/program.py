@@ -12,6 +12,7 @@ from qattn_compiler.blocks.block import Block, Floats, Measure, States
 from qattn_compiler.blocks.orthogonal import Hadamards
 from qattn_compiler.circuit.table import Builder, Circuit
 from qattn_compiler.errors import LoweringError
+from qattn_compiler.synth.schmidt import SchmidtState
 
 MAX_STATE_QUBITS = 24
 """A dense state above this would not fit; callers check before they ask for one."""
@@ -78,10 +79,10 @@ class Program:
 
     @property
     def least_two_qubit_count(self) -> int:
-        """The same, or that of a cascade that prepares the final state, if the program does no more than
-        that."""
-        count, size = self.two_qubit_count, self.num_qubits
-        return min(count, 2**size - size - 1) if self.is_real_state else count
+        """The same, or that of preparing the final state, if the program does no more than that."""
+        if not self.is_real_state:
+            return self.two_qubit_count
+        return min(self.two_qubit_count, SchmidtState.of(self.num_qubits).two_qubit_count)
 
     @property
     def is_real_state(self) -> bool:

@@ -96,29 +96,35 @@ class ChipState:
         """CZ and CX."""
         return sum(len(level.events) for level in self.levels)
 
-    def add(self, builder: Builder, angles: Sequence[Angle]) -> None:
-        """Append the gates, on the qubits 0 to size - 1 of the builder.
+    @property
+    def num_angles(self) -> int:
+        """How many angles it takes."""
+        return (1 << self.size) - 1
+
+    def add(self, builder: Builder, angles: Sequence[Angle], qubits: Sequence[int]) -> None:
+        """Append the gates, from |0...0>.
 
         Args:
             builder: where the rows go.
             angles: 2^size - 1 angles (radians), in circuit order (`angles`).
+            qubits: `size` qubits, the first the most significant.
 
         Raises:
             CircuitError: the number of angles is not 2^size - 1.
         """
         from qattn_compiler.synth.chip_state_kernels import FLIP
 
-        if len(angles) != 2**self.size - 1:
-            raise CircuitError(f"{self.size} qubits need {2**self.size - 1} angles, not {len(angles)}")
+        if len(angles) != self.num_angles:
+            raise CircuitError(f"{self.size} qubits need {self.num_angles} angles, not {len(angles)}")
         left = iter(angles)
-        for qubit, level in enumerate(self.levels):
+        for level, qubit in zip(self.levels, qubits, strict=True):
             builder.add("ry", (qubit,), (next(left),))
             for kind, a, b in level.events.tolist():
                 if kind == FLIP:
-                    builder.add("cz", (a, qubit))
+                    builder.add("cz", (qubits[a], qubit))
                     builder.add("ry", (qubit,), (next(left),))
                 else:
-                    builder.add("cx", (a, b))
+                    builder.add("cx", (qubits[a], qubits[b]))
 
     def angles(self, amplitudes: Floats) -> Floats:
         """Rotation angles (radians) in circuit order.

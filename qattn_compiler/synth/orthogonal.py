@@ -186,7 +186,8 @@ def _chain(data: bytes, seed: int) -> Ansatz:
 @lru_cache(maxsize=4)
 def _real_starts(seed: int) -> tuple[Ansatz, ...]:
     """The circuits of STARTS random matrices of SO(8), each found from those before it."""
-    rng, pairs, out = np.random.default_rng(seed), np.array(SHORTEST_PAIRS), []
+    rng, pairs = np.random.default_rng(seed), np.array(SHORTEST_PAIRS)
+    out: list[Ansatz] = []
     for number in range(RANDOM_STARTS):
         matrix = np.linalg.qr(rng.normal(size=(8, 8)))[0]
         matrix[:, 0] *= np.linalg.det(matrix)

@@ -37,7 +37,7 @@ def plan_on(graph: nx.Graph, size: int) -> ChipState:
 def prepared(plan: ChipState, states: np.ndarray) -> np.ndarray:
     builder = Builder(range(plan.size))
     names = [f"a{k}" for k in range(2**plan.size - 1)]
-    plan.add(builder, [(0.0, {name: 1.0}) for name in names])
+    plan.add(builder, [(0.0, {name: 1.0}) for name in names], range(plan.size))
     circuit = builder.build()
     values = plan.angles(states)[:, [int(p.name[1:]) for p in circuit.params]]
     angles, _ = circuit.bind_batch(values)
@@ -112,7 +112,7 @@ def test_no_room_and_bad_sizes():
     with pytest.raises(CircuitError, match="16 amplitudes, not 8"):
         plan.angles(np.ones((1, 8)))
     with pytest.raises(CircuitError, match="15 angles, not 3"):
-        plan.add(Builder(range(4)), [0.0] * 3)
+        plan.add(Builder(range(4)), [0.0] * 3, range(4))
 
 
 def test_a_lost_sign_or_start_is_noticed():

@@ -1,0 +1,233 @@
+"""Real states prepared in their Schmidt form: about half the two-qubit gates of a cascade.
+
+A state of k qubits, cut into halves A and B, is sum_i s_i |u_i> |v_i>. So: the state of the s_i on some
+qubits of A, a CX from each of them to one of B, then the u_i and the v_i as columns of a rotation of either
+half (Plesch and Brukner, Phys. Rev. A 83, 032302 (2011)). Everything here is real, the rotations are those of
+`synth.orthogonal`, and the s_i are prepared in the same way: 3, 7, 15, 26, 73, 125 CZ for k = 3, 4, ..., 8,
+where the cascade takes 2^k - k - 1 = 4, 11, 26, 57, 120, 247.
+
+Free choices keep the rotations away from the singular points of SO(8) (`orthogonal`): columns that do not
+matter are random, and the order and the signs of those that do are changed where a rotation was not found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qattn_compiler.circuit.table import Angle, Builder
+from qattn_compiler.errors import CircuitError
+from qattn_compiler.synth.orthogonal import (
+    add_orthogonal,
+    orthogonal_angles,
+    orthogonal_count,
+    orthogonal_size,
+)
+from qattn_compiler.synth.state_prep import add_real_state, real_state_angles
+
+Floats = NDArray[np.float64]
+
+NULL: Final = 1e-14
+"""Schmidt coefficients up to here are 0: their vectors are free."""
+TRIES: Final = 8
+"""Orders and signs of the Schmidt vectors that are tried."""
+
+
+@dataclass(frozen=True)
+class SchmidtState:
+    """How to prepare any real state of some qubits whose Schmidt rank is limited.
+
+    Attributes:
+        size: how many qubits.
+        rank: the Schmidt rank of the halves is at most 2^rank; the first half has size // 2 qubits.
+        spare: whether each matrix of SO(8) takes its closed form, which any numbers fit.
+        parts: the halves, each prepared alone, where nothing entangles them (rank 0).
+    """
+
+    size: int
+    rank: int
+    spare: bool = False
+    parts: tuple[SchmidtState, SchmidtState] | None = None
+
+    @staticmethod
+    def of(size: int, states: Floats | None = None, *, spare: bool = False) -> SchmidtState:
+        """For any real states of that many qubits, or for those of a batch.
+
+        Args:
+            size: how many qubits.
+            states: shape (n, 2^size).
+            spare: see `SchmidtState`.
+        """
+        half = size // 2
+        if states is None or size < 2:
+            return SchmidtState(size, half, spare)
+        u, values, vh = np.linalg.svd(states.reshape(-1, 2**half, 2 ** (size - half)), full_matrices=False)
+        rank = int((values > NULL).sum(axis=1).max(initial=1))
+        if rank > 1:
+            return SchmidtState(size, (rank - 1).bit_length(), spare)
+        first, last = (
+            SchmidtState.of(width, part, spare=spare)
+            for width, part in ((half, u[:, :, 0]), (size - half, vh[:, 0]))
+        )
+        return SchmidtState(size, 0, spare, (first, last))
+
+    @property
+    def two_qubit_count(self) -> int:
+        """CZ and CX."""
+        if self.parts:
+            return sum(part.two_qubit_count for part in self.parts)
+        if self.size <= 2:
+            return self.size // 2
+        halves = sum(orthogonal_count(width, spare=self.spare) for width in self._halves)
+        count: int = self._core.two_qubit_count + self.rank + halves
+        return count
+
+    @property
+    def num_angles(self) -> int:
+        """How many angles it takes."""
+        if self.parts:
+            return sum(part.num_angles for part in self.parts)
+        if self.size <= 2:
+            return 2**self.size - 1
+        halves = sum(orthogonal_size(width, spare=self.spare) for width in self._halves)
+        count: int = self._core.num_angles + halves
+        return count
+
+    @property
+    def rotations(self) -> int:
+        """How many matrices of SO(8) are looked for, for one state."""
+        if self.parts:
+            return sum(part.rotations for part in self.parts)
+        if self.size <= 2 or self.spare:
+            return 0
+        return self._core.rotations + sum(1 << 2 * (width - 3) for width in self._halves if width >= 3)
+
+    @property
+    def _halves(self) -> tuple[int, int]:
+        return self.size // 2, self.size - self.size // 2
+
+    @property
+    def _core(self) -> SchmidtState:
+        """The state of the Schmidt coefficients."""
+        return SchmidtState.of(self.rank, spare=self.spare)
+
+    def add(self, builder: Builder, angles: Sequence[Angle], qubits: Sequence[int]) -> None:
+        """Append the gates, from |0...0>.
+
+        Args:
+            builder: where the rows go.
+            angles: `num_angles` angles (radians), in circuit order (`angles`).
+            qubits: `size` qubits, the first the most significant.
+
+        Raises:
+            CircuitError: it is not the right number of angles or qubits.
+        """
+        if len(angles) != self.num_angles or len(qubits) != self.size:
+            raise CircuitError(
+                f"{self.size} qubits and {self.num_angles} angles were expected, not {len(qubits)} and "
+                f"{len(angles)}"
+            )
+        first, last = qubits[: self.size // 2], qubits[self.size // 2 :]
+        if self.parts:
+            middle = self.parts[0].num_angles
+            self.parts[0].add(builder, angles[:middle], first)
+            self.parts[1].add(builder, angles[middle:], last)
+            return
+        if self.size <= 2:
+            add_real_state(builder, angles, qubits)
+            return
+        core = self._core
+        busy = first[len(first) - self.rank :]
+        core.add(builder, angles[: core.num_angles], busy)
+        for control, target in zip(busy, last[len(last) - self.rank :], strict=True):
+            builder.add("cx", (control, target))
+        middle = core.num_angles + orthogonal_size(len(first), spare=self.spare)
+        add_orthogonal(builder, angles[core.num_angles : middle], first, spare=self.spare)
+        add_orthogonal(builder, angles[middle:], last, spare=self.spare)
+
+    def angles(self, amplitudes: Floats) -> Floats:
+        """Angles (radians) in circuit order.
+
+        Args:
+            amplitudes: shape (..., 2^size), real, each of norm 1 (big-endian: first qubit most significant).
+
+        Returns:
+            shape (..., num_angles).
+
+        Raises:
+            CircuitError: the number of amplitudes is not 2^size, or a Schmidt rank is too large.
+            ArithmeticError: a rotation was not found (never with `spare`).
+        """
+        if amplitudes.shape[-1] != 2**self.size:
+            raise CircuitError(
+                f"{self.size} qubits have {2**self.size} amplitudes, not {amplitudes.shape[-1]}"
+            )
+        flat = amplitudes.reshape(-1, 2**self.size)
+        if self.size <= 2 and not self.parts:
+            found = real_state_angles(flat)
+        else:
+            unique, inverse = np.unique(flat, axis=0, return_inverse=True)
+            found = self._found(unique)[inverse.reshape(-1)]
+        return found.reshape(*amplitudes.shape[:-1], self.num_angles)
+
+    def _found(self, states: Floats) -> Floats:
+        """Of different states."""
+        out, left = np.empty((len(states), self.num_angles)), np.arange(len(states))
+        first, last = self._halves
+        u, values, vh = np.linalg.svd(states.reshape(-1, 2**first, 2**last))
+        if (values[:, 2**self.rank :] > 2 * NULL).any():
+            raise CircuitError(f"a state has a Schmidt rank above {2**self.rank}")
+        v = vh.transpose(0, 2, 1)
+        if self.parts:
+            halves = zip(self.parts, (u, v), strict=True)
+            return np.concatenate([part.angles(basis[:, :, 0]) for part, basis in halves], axis=1)
+        _freshen(u, values)
+        _freshen(v, values)
+        for order, signs in _orders(len(values[0]), 2**self.rank):
+            done = []
+            for k in left:
+                try:
+                    out[k] = self._one(u[k], values[k], v[k], order, signs)
+                except ArithmeticError:
+                    continue
+                done.append(k)
+            left = np.setdiff1d(left, done)
+            if not len(left):
+                return out
+        raise ArithmeticError(f"{len(left)} states were not found in {self.two_qubit_count} two-qubit gates")
+
+    def _one(self, u: Floats, values: Floats, v: Floats, order: NDArray[np.int64], signs: Floats) -> Floats:
+        core, first, last = values.copy(), u.copy(), v.copy()
+        core[:] = values[order]
+        for basis in (first, last):
+            basis[:, : len(order)] = basis[:, order] * signs
+            if np.linalg.det(basis) < 0:
+                basis[:, -1] *= -1
+                if len(basis) == len(core):
+                    core[-1] *= -1
+        parts = [self._core.angles(core[: 2**self.rank])]
+        parts += [orthogonal_angles(basis, spare=self.spare) for basis in (first, last)]
+        return np.concatenate(parts)
+
+
+def _orders(values: int, rank: int) -> Iterator[tuple[NDArray[np.int64], Floats]]:
+    """Orders and signs of the Schmidt vectors: as they come, then random ones among the first `rank`."""
+    rng = np.random.default_rng(0)
+    yield np.arange(values), np.ones(values)
+    for _ in range(TRIES - 1):
+        order = np.concatenate([rng.permutation(rank), np.arange(rank, values)])
+        yield order, rng.choice([-1.0, 1.0], values)
+
+
+def _freshen(bases: Floats, values: Floats) -> None:
+    """Columns of bases, shape (n, d, d), that belong to no Schmidt coefficient, turned at random."""
+    size = bases.shape[-1]
+    ranks = (values > NULL).sum(axis=1)
+    for rank in np.unique(ranks):
+        some = ranks == rank
+        turn, _ = np.linalg.qr(np.random.default_rng(0).normal(size=(size - rank, size - rank)))
+        bases[some, :, rank:] = bases[some, :, rank:] @ turn
