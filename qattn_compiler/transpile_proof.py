@@ -134,7 +134,8 @@ def _written(result: Result) -> Proof:
         error = cirq_io.column_distance(result.native, back) * len(back)
         if error <= TOLERANCE:
             return Proof.of([Verdict("write", True, "columns", error, True, perf_counter() - begin)])
-    return check(Link("write", replace(result.native, phase=0.0), replace(back, phase=0.0)))
+    native, back = (cirq_io.unplaced(replace(one, phase=0.0)) for one in (result.native, back))
+    return check(Link("write", native, back))
 
 
 def _by_unitary(result: Result, allowed: float, checks: dict[str, float], why: str) -> Verification:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from qattn_compiler.circuit.gates import SWAP
+from qattn_compiler.circuit.gates import MEASURE, SWAP
 from qattn_compiler.circuit.layout import Routed
 from qattn_compiler.circuit.table import Circuit, Extra
 from qattn_compiler.device import Device
@@ -190,7 +190,8 @@ def _insert(problem: Problem, device: Device, choice: placing.Choice) -> Routed:
 
 
 def _schedule(problem: Problem, events: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """The order of all rows: hard rows as the kernel says, each other row with the first hard row of its era.
+    """The order of all rows: hard rows as the kernel says, each other row with the first hard row of its era,
+    measurements that nothing follows at the end, behind every SWAP.
 
     Args:
         events: shape (events, 2): as the kernel records them.
@@ -208,12 +209,24 @@ def _schedule(problem: Problem, events: NDArray[np.int32]) -> tuple[NDArray[np.i
     time = np.full(rows, 4 * len(events), dtype=np.int64)
     time[eras.hard] = hard_time
     time[eras.soft] = np.append(eras.begins(hard_time), 4 * len(events))[eras.soft_era]
+    time[_last_measurements(problem.circuit)] = 4 * len(events)
     source = np.concatenate([np.arange(rows), np.full(len(swaps), -1)])
     order = np.lexsort((source, np.concatenate([time, 4 * swaps])))
     pairs = np.full((len(source), 2), -1, np.int32)
     pairs[rows:, 0] = -1 - what[swaps]
     pairs[rows:, 1] = events[swaps, 1]
     return source[order], pairs[order]
+
+
+def _last_measurements(circuit: Circuit) -> NDArray[np.int64]:
+    """Measurements of whose qubits and keys no later row has any."""
+    rows = np.flatnonzero(circuit.op == MEASURE)
+    last = np.full(circuit.num_wires + 1, -1, dtype=np.int64)  # the place behind the end is for no wire
+    if len(rows):
+        np.maximum.at(last, circuit.wires, np.arange(len(circuit))[:, None])
+    wires = circuit.wires[rows]
+    out: NDArray[np.int64] = rows[((last[wires] == rows[:, None]) | (wires < 0)).all(axis=1)]
+    return out
 
 
 def _assemble(

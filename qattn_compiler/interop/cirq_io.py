@@ -597,6 +597,19 @@ def to_cirq(circuit: Circuit, *, global_phase: bool = True) -> cirq.Circuit:
         return cirq.Circuit.from_moments(*(cirq.Moment.from_ops(*moment) for moment in moments))
 
 
+def unplaced(circuit: Circuit) -> Circuit:
+    """The circuit with its foreign operations on the first qubits of a line: where they stand, the rows say.
+    So operations are equal that were moved."""
+
+    def moved(extra: Extra) -> Extra:
+        if not isinstance(extra.payload, cirq.Operation):
+            return extra
+        places = cirq.LineQid.for_qid_shape(cirq.qid_shape(extra.payload))
+        return replace(extra, payload=extra.payload.with_qubits(*places))
+
+    return replace(circuit, extras=tuple(moved(extra) for extra in circuit.extras))
+
+
 def column_distance(a: Circuit, b: Circuit) -> float:
     """How far two numeric circuits on the same qubits are apart, gate by gate; infinite if their structures
     differ.

@@ -92,7 +92,7 @@ class SchmidtState:
         if self.parts:
             return sum(part.num_angles for part in self.parts)
         if self.size <= 2:
-            return 2**self.size - 1
+            return (1 << self.size) - 1
         halves = sum(orthogonal_size(width, spare=self.spare) for width in self._halves)
         count: int = self._core.num_angles + halves
         return count
