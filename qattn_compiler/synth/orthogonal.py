@@ -102,6 +102,9 @@ def orthogonal_angles(matrices: Floats, *, spare: bool = False, seed: int = 0) -
     near = np.abs(flat @ flat.transpose(0, 2, 1) - np.eye(size)).max(initial=0.0) < EXACT
     if size != 2**width or not near or (np.linalg.det(flat) < 0).any():
         raise CircuitError("a rotation of 2^k coordinates was expected: orthogonal, of determinant 1")
+    if width <= 2:
+        small: Floats = _small(flat).reshape(*matrices.shape[:-2], -1)
+        return small
     unique, inverse = np.unique(flat.reshape(len(flat), -1), axis=0, return_inverse=True)
     found = [_angles(one.reshape(size, size), width, spare, seed) for one in unique]
     table = np.array(found).reshape(len(unique), orthogonal_size(width, spare=spare))
@@ -109,11 +112,19 @@ def orthogonal_angles(matrices: Floats, *, spare: bool = False, seed: int = 0) -
     return out
 
 
+def _small(matrices: Floats) -> Floats:
+    """Angles of matrices of at most two qubits, shape (n, d, d)."""
+    if matrices.shape[-1] == 4:
+        return _four(matrices)
+    if matrices.shape[-1] == 2:
+        whole: Floats = 2 * np.arctan2(matrices[:, 1, 0], matrices[:, 0, 0])[:, None]
+        return whole
+    return np.zeros((len(matrices), 0))
+
+
 def _angles(matrix: Floats, width: int, spare: bool, seed: int) -> Floats:
-    if width < 2:
-        return np.array([2 * np.arctan2(matrix[1, 0], matrix[0, 0])] if width else [])
-    if width == 2:
-        return _four(matrix)
+    if width <= 2:
+        return _small(matrix[None])[0]
     if width == 3:
         return _eight(np.ascontiguousarray(matrix), spare, seed)
     (u1, u2), angles, (v1, v2) = cosine_sine(matrix)
@@ -136,29 +147,32 @@ def _direct_sum(first: Floats, second: Floats, width: int, spare: bool, seed: in
     return np.concatenate([*parts, _angles(outer, width - 1, spare, seed)])
 
 
-def _four(matrix: Floats) -> Floats:
-    """Angles of the two gates of SO(4) in the magic basis, three each."""
-    return np.concatenate([_turns_of(_quaternion(gate)) for gate in _factors(matrix)])
+def _four(matrices: Floats) -> Floats:
+    """Angles of the two gates of SO(4) in the magic basis, three each; shape (n, 4, 4) in, (n, 6) out."""
+    return np.concatenate([_turns_of(_quaternion(gates)) for gates in _factors(matrices)], axis=-1)
 
 
-def _factors(matrix: Floats) -> tuple[Gate, Gate]:
-    """The two gates of SU(2) that SO(4) is in the magic basis."""
-    product = _ENTER @ matrix @ _ENTER.conj().T
-    blocks = product.reshape(2, 2, 2, 2).transpose(0, 2, 1, 3).reshape(4, 2, 2)  # by entries of the first
-    second = blocks[np.abs(blocks).max(axis=(1, 2)).argmax()]
-    second = second / np.sqrt(np.linalg.det(second))
-    return np.einsum("aij,ij->a", blocks, second.conj()).reshape(2, 2) / 2, second
+def _factors(matrices: Floats) -> tuple[Gate, Gate]:
+    """The two gates of SU(2), shape (n, 2, 2), that matrices of SO(4), (n, 4, 4), are in the magic basis."""
+    product = _ENTER @ matrices @ _ENTER.conj().T
+    blocks = product.reshape(-1, 2, 2, 2, 2).transpose(0, 1, 3, 2, 4).reshape(-1, 4, 2, 2)  # by the first
+    largest = np.abs(blocks).max(axis=(2, 3)).argmax(axis=1)
+    second = blocks[np.arange(len(blocks)), largest]
+    second = second / np.sqrt(np.linalg.det(second))[:, None, None]
+    return np.einsum("naij,nij->na", blocks, second.conj()).reshape(-1, 2, 2) / 2, second
 
 
-def _quaternion(gate: Gate) -> Floats:
-    """Of a matrix of SU(2), shape (2, 2)."""
-    return np.array([gate[0, 0].real, -gate[0, 1].imag, -gate[0, 1].real, -gate[0, 0].imag])
+def _quaternion(gates: Gate) -> Floats:
+    """Of matrices of SU(2), shape (..., 2, 2)."""
+    parts = (gates[..., 0, 0].real, -gates[..., 0, 1].imag, -gates[..., 0, 1].real, -gates[..., 0, 0].imag)
+    return np.stack(parts, axis=-1)
 
 
-def _turns_of(quaternion: Floats) -> Floats:
-    """Angles of RZ, RX, RZ in the order of time; the sign goes into the last."""
-    (x, z, a), sign = su2.to_xza(quaternion)
-    return np.array([-a, x, z + a + 2 * sign])
+def _turns_of(quaternions: Floats) -> Floats:
+    """Angles of RZ, RX, RZ in the order of time, shape (..., 3); the sign goes into the last."""
+    xza, sign = su2.to_xza(quaternions)
+    x, z, a = np.moveaxis(xza, -1, 0)
+    return np.stack([-a, x, z + a + 2 * sign], axis=-1)
 
 
 def _eight(matrix: Floats, spare: bool, seed: int) -> Floats:
@@ -169,7 +183,7 @@ def _eight(matrix: Floats, spare: bool, seed: int) -> Floats:
 
 def _ansatz_angles(ansatz: Ansatz, matrix: Floats) -> Floats:
     missing = -np.angle(np.vdot(matrix, ansatz.unitary()))
-    return np.concatenate([*(_turns_of(gate) for gate in ansatz.gates), [missing]])
+    return np.append(_turns_of(ansatz.gates).reshape(-1), missing)
 
 
 @lru_cache(maxsize=4096)
@@ -245,7 +259,8 @@ def _write_direct_sum(script: _Script, first: Floats, second: Floats) -> None:
     script.turn(2, _S, _H)
     script.cz(2, 1)
     script.turn(1, _H)
-    for qubit, one, other in zip((1, 2), _factors(first), _factors(second), strict=True):
+    factors = _factors(np.stack([first, second]))
+    for qubit, (one, other) in zip((1, 2), factors, strict=True):
         basis, angle = _axis(one @ other.conj().T)
         turned = np.diag(np.exp([1j * angle, -1j * angle]))
         script.turn(qubit, turned @ basis.conj().T @ other, _H)

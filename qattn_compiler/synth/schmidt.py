@@ -13,6 +13,7 @@ matter are random, and the order and the signs of those that do are changed wher
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -176,7 +177,6 @@ class SchmidtState:
 
     def _found(self, states: Floats) -> Floats:
         """Of different states."""
-        out, left = np.empty((len(states), self.num_angles)), np.arange(len(states))
         first, last = self._halves
         u, values, vh = np.linalg.svd(states.reshape(-1, 2**first, 2**last))
         if (values[:, 2**self.rank :] > 2 * NULL).any():
@@ -187,31 +187,35 @@ class SchmidtState:
             return np.concatenate([part.angles(basis[:, :, 0]) for part, basis in halves], axis=1)
         _freshen(u, values)
         _freshen(v, values)
-        for order, signs in _orders(len(values[0]), 2**self.rank):
-            done = []
-            for k in left:
-                try:
-                    out[k] = self._one(u[k], values[k], v[k], order, signs)
-                except ArithmeticError:
-                    continue
-                done.append(k)
-            left = np.setdiff1d(left, done)
-            if not len(left):
-                return out
-        raise ArithmeticError(f"{len(left)} states were not found in {self.two_qubit_count} two-qubit gates")
+        try:
+            return self._turned(u, values, v, np.arange(values.shape[1]), np.ones(values.shape[1]))
+        except ArithmeticError:
+            parts = zip(u[:, None], values[:, None], v[:, None], strict=True)
+            return np.concatenate([self._tried(*part) for part in parts])
 
-    def _one(self, u: Floats, values: Floats, v: Floats, order: NDArray[np.int64], signs: Floats) -> Floats:
-        core, first, last = values.copy(), u.copy(), v.copy()
-        core[:] = values[order]
-        for basis in (first, last):
-            basis[:, : len(order)] = basis[:, order] * signs
-            if np.linalg.det(basis) < 0:
-                basis[:, -1] *= -1
-                if len(basis) == len(core):
-                    core[-1] *= -1
-        parts = [self._core.angles(core[: 2**self.rank])]
-        parts += [orthogonal_angles(basis, spare=self.spare) for basis in (first, last)]
-        return np.concatenate(parts)
+    def _tried(self, u: Floats, values: Floats, v: Floats) -> Floats:
+        """Of one state, with its Schmidt vectors in one order after the other."""
+        for order, signs in _orders(values.shape[1], 2**self.rank):
+            with suppress(ArithmeticError):
+                return self._turned(u, values, v, order, signs)
+        raise ArithmeticError(f"a state was not found in {self.two_qubit_count} two-qubit gates")
+
+    def _turned(
+        self, u: Floats, values: Floats, v: Floats, order: NDArray[np.int64], signs: Floats
+    ) -> Floats:
+        """Of states, each with its Schmidt vectors in an order and with signs."""
+        core, bases = values[:, order], []
+        for basis in (u, v):
+            turned = basis.copy()
+            turned[:, :, : len(order)] = basis[:, :, order] * signs
+            flip = np.sign(np.linalg.det(turned))
+            turned[:, :, -1] *= flip[:, None]
+            if turned.shape[-1] == core.shape[-1]:
+                core[:, -1] *= flip
+            bases.append(turned)
+        parts = [self._core.angles(core[:, : 2**self.rank])]
+        parts += [orthogonal_angles(basis, spare=self.spare) for basis in bases]
+        return np.concatenate(parts, axis=1)
 
 
 def _orders(values: int, rank: int) -> Iterator[tuple[NDArray[np.int64], Floats]]:
