@@ -124,7 +124,8 @@ def _small(matrices: Floats) -> Floats:
 
 def _angles(matrix: Floats, width: int, spare: bool, seed: int) -> Floats:
     if width <= 2:
-        return _small(matrix[None])[0]
+        small: Floats = _small(matrix[None])[0]
+        return small
     if width == 3:
         return _eight(np.ascontiguousarray(matrix), spare, seed)
     (u1, u2), angles, (v1, v2) = cosine_sine(matrix)
