@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from qattn_compiler.frontends.weights import load_weights
     from qattn_compiler.interop.cirq_verify import verify
     from qattn_compiler.pipeline import Pass, Pipeline
+    from qattn_compiler.prepare import prepare_state
     from qattn_compiler.targets.target import Target
     from qattn_compiler.transpile import Transpiled, transpile
     from qattn_compiler.verify.equivalence import Equivalence
@@ -48,6 +49,7 @@ _HOMES = {
     "load_example": "frontends.example",
     "load_weights": "frontends.weights",
     "parse": "frontends.from_text",
+    "prepare_state": "prepare",
     "reference": "verify.reference",
     "transpile": "transpile",
     "verify": "interop.cirq_verify",
@@ -68,6 +70,7 @@ __all__ = [
     "load_example",
     "load_weights",
     "parse",
+    "prepare_state",
     "reference",
     "transpile",
     "verify",

@@ -130,12 +130,12 @@ def _angles(matrix: Floats, width: int, spare: bool, seed: int) -> Floats:
         return _eight(np.ascontiguousarray(matrix), spare, seed)
     (u1, u2), angles, (v1, v2) = cosine_sine(matrix)
     half = len(matrix) // 2
-    u2 = u2 * _first_bit(half)  # the CZ that the middle layer leaves out
+    u2 = u2 * first_bit(half)  # the CZ that the middle layer leaves out
     right, left = (_direct_sum(a, b, width, spare, seed) for a, b in ((v1, v2), (u1, u2)))
     return np.concatenate([right, multiplexor_angles(2 * angles), left])
 
 
-def _first_bit(size: int) -> Floats:
+def first_bit(size: int) -> Floats:
     """Z of the first qubit as a diagonal."""
     return np.where(np.arange(size) < size // 2, 1.0, -1.0)
 
@@ -150,7 +150,7 @@ def _direct_sum(first: Floats, second: Floats, width: int, spare: bool, seed: in
 
 def _four(matrices: Floats) -> Floats:
     """Angles of the two gates of SO(4) in the magic basis, three each; shape (n, 4, 4) in, (n, 6) out."""
-    return np.concatenate([_turns_of(_quaternion(gates)) for gates in _factors(matrices)], axis=-1)
+    return np.concatenate([_turns_of(quaternion_of(gates)) for gates in _factors(matrices)], axis=-1)
 
 
 def _factors(matrices: Floats) -> tuple[Gate, Gate]:
@@ -163,7 +163,7 @@ def _factors(matrices: Floats) -> tuple[Gate, Gate]:
     return np.einsum("naij,nij->na", blocks, second.conj()).reshape(-1, 2, 2) / 2, second
 
 
-def _quaternion(gates: Gate) -> Floats:
+def quaternion_of(gates: Gate) -> Floats:
     """Of matrices of SU(2), shape (..., 2, 2)."""
     parts = (gates[..., 0, 0].real, -gates[..., 0, 1].imag, -gates[..., 0, 1].real, -gates[..., 0, 0].imag)
     return np.stack(parts, axis=-1)
@@ -179,10 +179,11 @@ def _turns_of(quaternions: Floats) -> Floats:
 def _eight(matrix: Floats, spare: bool, seed: int) -> Floats:
     """Angles of SO(8): of its gates, and its phase."""
     found = _closed(matrix) if spare else _chain(matrix.tobytes(), seed)
-    return _ansatz_angles(found, matrix)
+    return ansatz_angles(found, matrix)
 
 
-def _ansatz_angles(ansatz: Ansatz, matrix: Floats) -> Floats:
+def ansatz_angles(ansatz: Ansatz, matrix: Floats | Gate) -> Floats:
+    """Angles of an ansatz, three a gate, and the phase that it lacks; in the order of `add_pairs`."""
     missing = -np.angle(np.vdot(matrix, ansatz.unitary()))
     return np.append(_turns_of(ansatz.gates).reshape(-1), missing)
 
@@ -236,13 +237,13 @@ class _Script:
 
     def ansatz(self) -> Ansatz:
         special = [gate / np.sqrt(np.linalg.det(gate)) for gate in self.gates]
-        return Ansatz(np.array(self.pairs), np.array([_quaternion(gate) for gate in special]))
+        return Ansatz(np.array(self.pairs), np.array([quaternion_of(gate) for gate in special]))
 
 
 def _closed(matrix: Floats) -> Ansatz:
     """A matrix of SO(8), up to its phase, over SPARE CZ."""
     (u1, u2), angles, (v1, v2) = cosine_sine(matrix)
-    u2 = u2 * _first_bit(4)  # the CZ that the middle layer leaves out
+    u2 = u2 * first_bit(4)  # the CZ that the middle layer leaves out
     script = _Script()
     _write_direct_sum(script, v1, v2)
     for angle, control in zip(multiplexor_angles(2 * angles), (2, 1, 2, None), strict=True):
@@ -352,19 +353,21 @@ def _add_four(builder: Builder, angles: Sequence[Angle], qubits: Sequence[int]) 
 
 
 def _add_eight(builder: Builder, angles: Sequence[Angle], qubits: Sequence[int], spare: bool) -> None:
-    _add_pairs(builder, angles, qubits, SPARE_PAIRS if spare else SHORTEST_PAIRS)
+    add_pairs(builder, angles, qubits, SPARE_PAIRS if spare else SHORTEST_PAIRS)
 
 
-def _add_pairs(
+def add_pairs(
     builder: Builder, angles: Sequence[Angle], qubits: Sequence[int], pairs: Sequence[Sequence[int]]
 ) -> None:
-    gates = [angles[3 * k : 3 * k + 3] for k in range(3 + 2 * len(pairs))]
-    for qubit, gate in zip(qubits, gates[:3], strict=True):
+    """Append CZ on pairs of the qubits with gates between them, and the phase: `ansatz_angles`."""
+    first = len(qubits)
+    gates = [angles[3 * k : 3 * k + 3] for k in range(first + 2 * len(pairs))]
+    for qubit, gate in zip(qubits, gates[:first], strict=True):
         _add_turns(builder, gate, qubit)
     for k, pair in enumerate(pairs):
         builder.add("cz", [qubits[q] for q in pair], ())
         for side in range(2):
-            _add_turns(builder, gates[3 + 2 * k + side], qubits[pair[side]])
+            _add_turns(builder, gates[first + 2 * k + side], qubits[pair[side]])
     builder.add_phase(angles[-1])
 
 
@@ -416,7 +419,7 @@ def orthogonal_circuit(matrix: Floats, seed: int = 0) -> Circuit:
 def _reflected_eight(matrix: Floats, seed: int) -> Circuit:
     found = synthesise_three(matrix.astype(np.complex128), 0, seed)
     builder = Builder(range(3))
-    _add_pairs(builder, _ansatz_angles(found, matrix).tolist(), range(3), found.pairs.tolist())
+    add_pairs(builder, ansatz_angles(found, matrix).tolist(), range(3), found.pairs.tolist())
     return builder.build()
 
 
