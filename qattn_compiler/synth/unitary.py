@@ -78,13 +78,24 @@ def _small(matrix: Matrix, width: int) -> Ansatz:
         special = matrix / np.sqrt(np.linalg.det(matrix)) if width else np.eye(2, dtype=np.complex128)
         return Ansatz(np.zeros((0, 2), dtype=np.int64), quaternion_of(special)[None][:width])
     target = Target.of(matrix)
+    if width == 3:
+        found = _fitted(target, width, 14)
+        return synthesise_three(matrix, 0) if found is None else shrink(found, 0)
     for count in (2, 3) if takes_two(matrix) else (3,):
-        pairs = np.array([(0, 1)] * count)
-        for number in range(STARTS):
-            found, _ = target.fit(Ansatz(pairs, random_gates(2 + 2 * count, number)))
-            if found is not None:
-                return found
+        found = _fitted(target, width, count)
+        if found is not None:
+            return found
     raise ArithmeticError("a two-qubit unitary was not found in 3 CZ")
+
+
+def _fitted(target: Target, width: int, count: int) -> Ansatz | None:
+    """The target over CZ along a chain of the qubits, if a random start leads there."""
+    pairs = np.array([((0, 1), (1, 2))[i % (width - 1)] for i in range(count)])
+    for number in range(STARTS):
+        found, _ = target.fit(Ansatz(pairs, random_gates(width + 2 * count, number)))
+        if found is not None:
+            return found
+    return None
 
 
 def _add_direct_sum(builder: Builder, first: Matrix, second: Matrix, qubits: Sequence[int]) -> None:
