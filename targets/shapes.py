@@ -129,6 +129,8 @@ def heavy_hex_rows(rows: int, columns: int, first: int, ends: int = 0, trailing:
         raise TargetError(
             f"heavy hexagons of {given}: whole numbers for at most {MAX_QUBITS} qubits were expected"
         )
+    if (rows and ends >= columns) or (rows == 1 and ends):
+        raise TargetError(f"heavy hexagons of {columns} columns cannot lack {ends} qubits at an end")
     number: dict[tuple[int, int], int] = {}
     pairs: Pairs = []
     count = 0
@@ -140,14 +142,15 @@ def heavy_hex_rows(rows: int, columns: int, first: int, ends: int = 0, trailing:
             if column > low:
                 pairs.append((count - 1, count))
             count += 1
-        pairs += [(qubit, number[row, column]) for column, qubit in above]
+        pairs += [(qubit, number[row, column]) for column, qubit in above if (row, column) in number]
         begin = first if row % 2 == 0 else (first + 2) % 4
         above = []
         if row < rows - 1 or trailing:
             for column in range(begin, columns, 4):
-                above.append((column, count))
-                pairs.append((number[row, column], count))
-                count += 1
+                if (row, column) in number:
+                    above.append((column, count))
+                    pairs.append((number[row, column], count))
+                    count += 1
     return pairs
 
 

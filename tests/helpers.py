@@ -171,7 +171,7 @@ def _matrix(
     keys = sorted({circuit.keys.index(key) for key in (*extra.reads, *extra.writes)})
     wires = [*extra.operands, *(circuit.num_qubits + key for key in keys)]
     name = repr(
-        (gate.name, extra.reads, extra.writes, extra.tags, str(extra.payload), extra.invert, len(wires))
+        (gate.name, extra.reads, extra.writes, extra.tags, repr(extra.payload), extra.invert, len(wires))
     )
     return random_unitary(np.random.default_rng(zlib.crc32(name.encode())), 2 ** len(wires)), wires
 

@@ -1,4 +1,5 @@
-"""QAttn Compiler: `transpile` onto machines, `Optimize.relabelled` where all qubits are coupled.
+"""QAttn Compiler: `transpile` onto machines, `Optimize.relabelled` where all qubits are coupled, and
+`prepare_state` for states.
 
 It begins and ends with a `cirq.Circuit`; both ways count. Results are not verified here: the judge does that
 for all.
@@ -17,27 +18,24 @@ from serve import Answer, Case, Compiler, serve, two_qubit_cost
 import qattn_compiler
 from qattn_compiler import kernel_cache
 from qattn_compiler.circuit.gates import GATES
-from qattn_compiler.circuit.table import Builder, Circuit
+from qattn_compiler.circuit.table import Circuit
 from qattn_compiler.interop import cirq_io
 from qattn_compiler.interop.cirq_read import read
 from qattn_compiler.passes.circuit import resynthesise_three_qubit
 from qattn_compiler.passes.circuit.decompose import DecomposeTwoQubit
 from qattn_compiler.passes.circuit.fuse_single_qubit import FuseSingleQubit
 from qattn_compiler.passes.circuit.optimize import Optimize
-from qattn_compiler.synth.state_prep import add_real_state, real_state_angles
+from qattn_compiler.synth import chip_state, orthogonal
 
 
-def prepare(case: Case) -> cirq.Circuit:
-    """The case as a cirq.Circuit; a state by the package's own cascade.
+def prepare(case: Case) -> Any:
+    """The case as a cirq.Circuit, or a state's amplitudes.
 
     Qubits have names: a circuit on all of a machine's own qubits counts as placed, and a line has LineQubits.
     """
-    if case.state is None:
-        return with_cirq.prepare(case).transform_qubits(lambda q: named(q.x))
-    qubits = range(case.num_qubits)
-    builder = Builder([named(q) for q in qubits])
-    add_real_state(builder, real_state_angles(np.array(case.state)).tolist(), qubits)
-    return cirq_io.to_cirq(builder.build(), global_phase=False)
+    if case.state is not None:
+        return np.array(case.state)
+    return with_cirq.prepare(case).transform_qubits(lambda q: named(q.x))
 
 
 def named(number: int) -> cirq.NamedQubit:
@@ -48,11 +46,16 @@ def named(number: int) -> cirq.NamedQubit:
 def forget() -> None:
     """What an earlier run found must not help."""
     resynthesise_three_qubit._shrunk.cache_clear()
+    orthogonal._chain.cache_clear()
+    chip_state._planned.cache_clear()
 
 
-def compile_(circuit: cirq.Circuit, case: Case, number: int) -> tuple[cirq.Circuit, Any, Any]:
+def compile_(circuit: Any, case: Case, number: int) -> tuple[cirq.Circuit, Any, Any]:
     """The circuit and, by qubit of the input, where each starts and ends."""
     level, atol = case.options["level"], case.options["atol"]
+    if case.state is not None:
+        found = qattn_compiler.prepare_state(circuit, machine(case), optimization_level=level, verify=False)
+        return found.circuit, found.initial_layout, found.final_layout
     if case.edges is None:
         source = read(circuit)
         found = Optimize(level, atol).relabelled(source)
@@ -76,7 +79,12 @@ def cost(found: tuple[cirq.Circuit, Any, Any]) -> tuple[int, int]:
     return two_qubit_cost([tuple(op.qubits) for op in found[0].all_operations() if len(op.qubits) == 2])
 
 
-def finish(found: tuple[cirq.Circuit, Any, Any], source: cirq.Circuit, case: Case) -> Answer:
+def machine(case: Case) -> str:
+    """Name of the target."""
+    return f"full:{case.num_qubits}" if case.edges is None else str(case.options["target"])
+
+
+def finish(found: tuple[cirq.Circuit, Any, Any], source: Any, case: Case) -> Answer:
     """Columns and layout on the machine's numbers."""
     circuit, starts, ends = found
     columns = read(circuit)
@@ -114,9 +122,9 @@ def binding_seconds(columns: Circuit, values: list[float]) -> float:
 
 def numbers(case: Case) -> dict[Any, int]:
     """Qubit of the result -> number on the machine."""
-    if case.edges is None:
+    if case.edges is None and case.state is None:
         return {named(q): q for q in range(case.num_qubits)}
-    device = qattn_compiler.targets.get(case.options["target"]).device
+    device = qattn_compiler.targets.get(machine(case)).device
     return {q: i for i, q in enumerate(device.qubits)}
 
 

@@ -78,7 +78,8 @@ class RotateUnary:
     Attributes:
         register: where.
         slot: n^2 entries of the matrix, row by row.
-        rank: how many columns (rows, if `inverse`) matter; the others must be as `completed` gives them.
+        rank: how many columns (rows, if `inverse`) matter; the others are as `completed` gives them for
+            those, whatever the slot has.
         inverse: it is the matrix's first rows that matter.
     """
 
@@ -138,9 +139,23 @@ class RotateUnary:
         out[:, known] = flat[:, known]
         if np.abs(flat - out).max(initial=0.0) > NOTHING:
             raise LoweringError("a unary register has more than one excitation")
-        matrices = numbers[self.slot].reshape(-1, size, size)
+        unique, place = np.unique(numbers[self.slot], axis=0, return_inverse=True)
+        matrices = np.array([self._whole(one.reshape(size, size)) for one in unique])[place.reshape(-1)]
         out[:, _one_hot(size)] = matrices @ flat[:, _one_hot(size)]
         return _back(out, shape, axes)
+
+    def _whole(self, matrix: Floats) -> Floats:
+        """The matrix with the columns that do not matter as the pyramid has them: where those that do have
+        entries that only rounding errors tell from 0, the slot's own may be others.
+
+        Raises:
+            LoweringError: those that matter are not orthonormal.
+        """
+        columns = (matrix.T if self.inverse else matrix)[:, : self.rank]
+        whole = completed(columns)
+        if not np.abs(whole[:, : self.rank] - columns).max(initial=0.0) < NOTHING:
+            raise LoweringError("the columns of a unary rotation are not orthonormal")
+        return whole.T if self.inverse else whole
 
 
 @dataclass(frozen=True)

@@ -238,8 +238,8 @@ class _Reader:
             line.fail("`qubits` stands twice", 0)
         at = line.peek().column
         number = line.take("number", "the number of qubits")
-        if not number.isdecimal() or len(number) > 8:
-            line.fail("the number of qubits is a whole number below 10**8", at)
+        if not number.isdecimal() or len(number) > 6:
+            line.fail("the number of qubits is a whole number below 10**6", at)
         self.size = int(number)
 
     def _labels(self, line: _Line) -> None:

@@ -136,3 +136,28 @@ def test_two_excitations_have_no_meaning():
     numbers = {"x": np.full((1, 4), 0.5), "m": np.eye(2).reshape(1, -1)}
     with pytest.raises(LoweringError, match="more than one excitation"):
         program.states(numbers)
+
+
+def test_unary_rotations_of_columns_with_rounding_errors():
+    """The pyramid's angles at 0, 0 are of rounding errors alone: which coordinates it leaves the others is no
+    matter, but circuit and meaning agree on it; found by the fuzzer."""
+    rng = np.random.default_rng(4)
+    columns = np.zeros((6, 3))
+    columns[:3] = special(rng, 3)
+    noise = 1e-17 * rng.normal(size=(2, 6, 3))
+    matrices = [completed(columns + off) for off in noise]
+    columns[3:] = 1e-17
+    matrices.append(completed(columns))
+    x = unit(rng, 3, 7)
+    numbers = {"x": x, "m": np.array(matrices).reshape(3, -1)}
+    program = Program(
+        (Register("first", 1), Register("r", 6)),
+        (PrepareUnary("all", "x"), RotateUnary("r", "m", 3)),
+        ("all",),
+        "",
+        joined=(("all", ("first", "r")),),
+    )
+    assert_unary(program, numbers)
+    numbers["m"][0, 0] += 1e-3
+    with pytest.raises(LoweringError, match="not orthonormal"):
+        program.states(numbers)

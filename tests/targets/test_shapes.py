@@ -16,6 +16,7 @@ import sympy
 import qattn_compiler as qattn
 from qattn_compiler import targets
 from qattn_compiler.errors import TargetError
+from qattn_compiler.targets.shapes import heavy_hex_rows
 from qattn_compiler.targets.target import Target
 
 Q = cirq.LineQubit.range(4)
@@ -326,3 +327,12 @@ def test_what_is_no_qiskit_target():
         Target.from_qiskit(7)
     with pytest.raises(TargetError, match="cannot make all gates"):
         Target.from_qiskit(qiskit_target(("h", "measure")))
+
+
+def test_hexagons_that_are_none(tmp_path):
+    for rows, columns, ends in ((1, 3, 1), (2, 2, 2)):
+        shape = {"rows": rows, "columns": columns, "first": 0, "ends": ends}
+        path = written(tmp_path, edges=None, heavy_hex=shape, qubits=None)
+        with pytest.raises(TargetError, match="heavy hex"):
+            targets.get(path)
+    assert heavy_hex_rows(2, 5, 1, 2) == [(0, 1), (1, 2), (1, 3), (4, 5), (5, 6)]
