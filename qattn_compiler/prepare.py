@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from qattn_compiler import targets
 from qattn_compiler.circuit.table import Builder, Circuit
-from qattn_compiler.errors import CircuitError, VerificationError
+from qattn_compiler.errors import CircuitError, TargetError, VerificationError
 from qattn_compiler.interop import cirq_io
 from qattn_compiler.progress import Progress, silent
 from qattn_compiler.synth.chip_state import MAX_QUBITS, plan_state
@@ -82,6 +82,8 @@ def prepare_state(
     """
     state, size, norm = _checked(amplitudes)
     machine = targets.get(target) if isinstance(target, str) else target
+    if size > machine.device.num_qubits:
+        raise TargetError(f"the state has {size} qubits, {machine.name} has {machine.device.num_qubits}")
     best: Transpiled | None = None
     tried: list[dict[str, Any]] = []
     for way in sorted(_ways(state, size, machine, seed), key=lambda way: way.least):
@@ -106,7 +108,22 @@ def prepare_state(
     if best is None:
         raise VerificationError("no way to prepare the state came to an end")
     data = {"way": chosen, "tried": tried, "norm_of_input": norm}
-    return replace(best, report=replace(best.report, data={**best.report.data, "preparation": data}))
+    report = replace(best.report, data={**best.report.data, "preparation": data})
+    initial, final = _layouts(best, size, machine)
+    return replace(best, report=report, initial_layout=initial, final_layout=final)
+
+
+def _layouts(found: Transpiled, size: int, machine: Target) -> tuple[dict[Any, Any], dict[Any, Any]]:
+    """Both layouts with the qubits that no gate is on, which stay on places that nothing else uses."""
+    used = {*found.initial_layout.values(), *found.final_layout.values(), *found.circuit.all_qubits()}
+    free = iter([q for q in machine.device.qubits if q not in used])
+    idle = [q for q in _named(size) if q not in found.initial_layout]
+    places = dict(zip(idle, free, strict=False))
+    return {**found.initial_layout, **places}, {**found.final_layout, **places}
+
+
+def _named(size: int) -> list[cirq.NamedQubit]:
+    return [cirq.NamedQubit(f"q{k}") for k in range(size)]
 
 
 def _cost(found: Transpiled, objective: str) -> tuple[float, ...]:
@@ -188,7 +205,7 @@ def _written(way: _Way, state: Amplitudes, size: int) -> Circuit | None:
     Raises:
         VerificationError: it prepares another state.
     """
-    builder = Builder([cirq.NamedQubit(f"q{k}") for k in range(size)])
+    builder = Builder(_named(size))
     try:
         way.write(builder)
     except ArithmeticError:
