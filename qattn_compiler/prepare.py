@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
-import cirq
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -117,13 +116,9 @@ def _layouts(found: Transpiled, size: int, machine: Target) -> tuple[dict[Any, A
     """Both layouts with the qubits that no gate is on, which stay on places that nothing else uses."""
     used = {*found.initial_layout.values(), *found.final_layout.values(), *found.circuit.all_qubits()}
     free = iter([q for q in machine.device.qubits if q not in used])
-    idle = [q for q in _named(size) if q not in found.initial_layout]
+    idle = [q for q in cirq_io.named_qubits(size) if q not in found.initial_layout]
     places = dict(zip(idle, free, strict=False))
     return {**found.initial_layout, **places}, {**found.final_layout, **places}
-
-
-def _named(size: int) -> list[cirq.NamedQubit]:
-    return [cirq.NamedQubit(f"q{k}") for k in range(size)]
 
 
 def _cost(found: Transpiled, objective: str) -> tuple[float, ...]:
@@ -205,7 +200,7 @@ def _written(way: _Way, state: Amplitudes, size: int) -> Circuit | None:
     Raises:
         VerificationError: it prepares another state.
     """
-    builder = Builder(_named(size))
+    builder = Builder(cirq_io.named_qubits(size))
     try:
         way.write(builder)
     except ArithmeticError:

@@ -31,7 +31,7 @@ LAYERS = (
     *("errors", "progress", "source", "expr", "frontends", "circuit", "device", "synth", "blocks"),
     *("lower models", "pipeline", "verify", "report", "interop", "passes", "targets", "unit", "budget"),
     *("compiled", "describe", "proof", "kernel_cache", "job", "auto", "search", "transpile_proof"),
-    *("compile transpile", "cli", "__main__"),
+    *("compile transpile", "prepare", "cli", "__main__"),
 )
 """A file imports from its own name and from names to the left; names of one string are strangers."""
 

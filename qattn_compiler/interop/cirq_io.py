@@ -597,6 +597,11 @@ def to_cirq(circuit: Circuit, *, global_phase: bool = True) -> cirq.Circuit:
         return cirq.Circuit.from_moments(*(cirq.Moment.from_ops(*moment) for moment in moments))
 
 
+def named_qubits(size: int) -> list[cirq.NamedQubit]:
+    """q0, q1, ...: qubits that are on no machine."""
+    return [cirq.NamedQubit(f"q{k}") for k in range(size)]
+
+
 def unplaced(circuit: Circuit) -> Circuit:
     """The circuit with its foreign operations on the first qubits of a line: where they stand, the rows say.
     So operations are equal that were moved."""

@@ -104,6 +104,8 @@ def singular_values(layer: Layer) -> tuple[float, Floats, Floats, Floats]:
         LoweringError: it overflows.
     """
     top = np.abs(layer.matrix).max(initial=0.0)
+    if not np.isfinite(top):
+        raise LoweringError("a value of an output overflows", hint="rescale the weights or the values")
     scaled = layer.matrix / top if top > 0 else np.eye(*layer.matrix.shape)
     left, values, right = np.linalg.svd(scaled, full_matrices=False)
     with np.errstate(over="ignore"):
