@@ -144,11 +144,11 @@ class _Reader:
 
     def _sum(self, expr: Expr) -> Form:
         axis, keep = expr.attr("axis"), expr.attr("keepdims")
+        split = [self._split(term) for term in _products(expr.args[0])]
+        shape = np.broadcast_shapes(*(np.shape(part) for pair in split for part in pair))
         parts = []
-        for term in _products(expr.args[0]):
-            weight, value = self._split(term)
-            weight, value = np.broadcast_arrays(weight, value)
-            shape = weight.shape
+        for pair in split:
+            weight, value = (np.broadcast_to(part, shape) for part in pair)
             if axis is None:
                 weight, value = weight.reshape(-1), value.reshape(-1)
                 lead: tuple[int, ...] = (1,) * len(shape) if keep else ()

@@ -150,3 +150,24 @@ def test_angle_computes_the_product_of_cosines():
     np.testing.assert_allclose(angle.reference(terms), expected, atol=1e-15)
     (batch,) = angle.encode(terms)
     assert batch.circuits == 2  # equal rows share a circuit
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sum(X + 0.5)",
+        "sum(X + 0.5, axis=0)",
+        "sum(X + b, axis=0)",
+        "sum(X + b, axis=1, keepdims=True)",
+        "sum(X * 2 + b * 0.1 + 1, axis=-1)",
+        "mean(X + b, axis=0)",
+        "(X + b) @ X.T + sum(b + 1)",
+    ],
+)
+def test_terms_of_a_sum_are_broadcast_before_it(text):
+    """Found by the fuzzer: a term of a smaller shape counts as often as it is spread."""
+    rng = np.random.default_rng(0)
+    values = {"X": rng.normal(size=(3, 4)), "b": rng.normal(size=4)}
+    made = qattn.compile(text, values, target="full:6")
+    assert made.verification.passed
+    np.testing.assert_allclose(made.evaluate(), qattn.reference(text, values), atol=1e-9)
