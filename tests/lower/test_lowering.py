@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import qattn_compiler as qattn
 from qattn_compiler.errors import LoweringError
 from qattn_compiler.expr.evaluate import evaluate
 from qattn_compiler.frontends import parse
