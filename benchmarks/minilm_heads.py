@@ -46,7 +46,7 @@ def pairs_of(unit: Any) -> list[list[int]]:
 
 
 def compiled(arguments: argparse.Namespace, tokens: int, head: int, max_error: float) -> tuple[Any, float]:
-    """The unit of one head's circuit, and the error of its number, as a share of the largest."""
+    """The unit of one head's circuit, and how far its number is off."""
     weights = qattn.load_weights(
         arguments.model, layer=0, head=head, hidden=arguments.hidden, hidden_key=f"layer0.tokens{tokens}"
     )
@@ -55,7 +55,7 @@ def compiled(arguments: argparse.Namespace, tokens: int, head: int, max_error: f
     exact = qattn.reference(EXPRESSION, weights)
     off = float(np.abs(np.asarray(made.evaluate()).reshape(-1) - exact[tokens - 1, :1]).max())
     (unit,) = made.units
-    return unit, off / float(np.abs(exact).max())
+    return unit, off
 
 
 def by_peers(python: str, states: list[Any], edges: list[list[int]]) -> dict[str, list[list[list[int]]]]:
