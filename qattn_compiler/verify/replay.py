@@ -13,7 +13,7 @@ they are in different runs on some wire, that wire keeps their order. So what is
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -49,11 +49,12 @@ def check_routing(
         raise VerificationError(
             f"{len(adjacency)} qubits in the graph, but {routed.num_qubits} in the routed circuit"
         )
-    _check_phase(before, routed)
-    replay = _Replay(before, routed, start)
+    rows = _Rows(before), _Rows(routed)
+    _check_phase(*rows)
+    replay = _Replay(*rows, start)
+    for row in np.flatnonzero(routed.is_two_qubit).tolist():
+        _check_edge(rows[1], row, adjacency)
     for row in range(len(routed)):
-        if routed.is_two_qubit[row]:
-            _check_edge(routed, row, adjacency)
         replay.take(row)
     replay.finish(wanted)
 
@@ -69,39 +70,64 @@ def _layout(layout: ArrayLike, before: Circuit, routed: Circuit, which: str) -> 
     return places
 
 
-def _check_phase(before: Circuit, routed: Circuit) -> None:
-    if before.params != routed.params:
+class _Rows:
+    """A circuit's columns as lists, which Python reads faster than arrays.
+
+    Attributes:
+        circuit: the circuit.
+        op: codes.
+        columns: the operand columns.
+        operands: the qubits of each row.
+        extra: of each row, or None.
+        angles: the bytes of each row's angles.
+        axes: the Pauli axes on its first two wires, 0 for none.
+        symmetric: whether its two qubits may change places.
+        terms: symbolic terms by row.
+    """
+
+    def __init__(self, circuit: Circuit) -> None:
+        self.circuit = circuit
+        self.op: list[int] = circuit.op.tolist()
+        self.columns: list[list[int]] = circuit.operands.tolist()
+        self.extra = [circuit.extras[i] if i >= 0 else None for i in circuit.extra.tolist()]
+        both = zip(self.extra, self.columns, strict=True)
+        self.operands = [
+            extra.operands if extra is not None and extra.operands else tuple(q for q in pair if q >= 0)
+            for extra, pair in both
+        ]
+        data, width = circuit.angles.tobytes(), circuit.angles.itemsize * circuit.angles.shape[1]
+        self.angles = [data[width * row : width * (row + 1)] for row in range(len(circuit))]
+        self.axes: list[list[int]] = AXIS_CODES[circuit.op].tolist()
+        self.symmetric: list[bool] = SYMMETRIC[circuit.op].tolist()
+        self.terms = _terms(circuit)
+
+    def axes_of(self, row: int, wires: int) -> Sequence[int]:
+        """The Pauli axis of a row on each of its wires, 0 for none."""
+        return (0,) * wires if self.extra[row] is not None else self.axes[row][:wires]
+
+    def wires(self, row: int, qubits: tuple[int, ...]) -> tuple[Wire, ...]:
+        """These qubits and the row's classical keys."""
+        extra = self.extra[row]
+        if extra is None:
+            return qubits
+        return (*qubits, *dict.fromkeys((*extra.reads, *extra.writes)))
+
+
+def _check_phase(before: _Rows, routed: _Rows) -> None:
+    if before.circuit.params != routed.circuit.params:
         raise VerificationError("the parameters have changed")
-    same_terms = _terms(before).get(-1) == _terms(routed).get(-1)
-    if before.phase != routed.phase or not same_terms:
+    same_terms = before.terms.get(-1) == routed.terms.get(-1)
+    if before.circuit.phase != routed.circuit.phase or not same_terms:
         raise VerificationError("the global phase has changed")
 
 
-def _check_edge(routed: Circuit, row: int, adjacency: NDArray[np.bool_]) -> None:
-    qubits = _operands(routed, row)
+def _check_edge(routed: _Rows, row: int, adjacency: NDArray[np.bool_]) -> None:
+    qubits = routed.operands[row]
     if len(qubits) > 2 or not adjacency[qubits[0], qubits[1]]:
-        labels = ", ".join(str(routed.qubits[q]) for q in qubits)
-        name = GATES[routed.op[row]].name
-        raise VerificationError(f"row {row} ({name}) acts on {labels}, which are not coupled")
-
-
-def _operands(circuit: Circuit, row: int) -> tuple[int, ...]:
-    extra = _extra(circuit, row)
-    if extra is not None and extra.operands:
-        return extra.operands
-    return tuple(q for q in circuit.operands[row].tolist() if q >= 0)
-
-
-def _extra(circuit: Circuit, row: int) -> Extra | None:
-    index = int(circuit.extra[row])
-    return circuit.extras[index] if index >= 0 else None
-
-
-def _axes(circuit: Circuit, row: int, wires: int) -> tuple[int, ...]:
-    """The Pauli axis of a row on each of its wires, 0 for none."""
-    if circuit.extra[row] >= 0:
-        return (0,) * wires
-    return tuple(AXIS_CODES[circuit.op[row], :wires].tolist())
+        labels = ", ".join(str(routed.circuit.qubits[q]) for q in qubits)
+        raise VerificationError(
+            f"row {row} ({GATES[routed.op[row]].name}) acts on {labels}, which are not coupled"
+        )
 
 
 def _terms(circuit: Circuit) -> Terms:
@@ -117,56 +143,42 @@ def _terms(circuit: Circuit) -> Terms:
 class _Replay:
     """The state of a replay: the permutation, and the runs of rows still to come on each wire."""
 
-    def __init__(self, before: Circuit, routed: Circuit, start: list[int]) -> None:
+    def __init__(self, before: _Rows, routed: _Rows, start: list[int]) -> None:
         self.before = before
         self.routed = routed
         self.holder = {place: q for q, place in enumerate(start)}
-        self.terms = (_terms(before), _terms(routed))
         self.left: dict[Wire, list[int]] = defaultdict(list)  # rows still to come of each run
         self.run: dict[Wire, int] = defaultdict(int)  # the run that is expected
         self.rows: dict[Hashable, deque[int]] = defaultdict(deque)
         last: dict[Wire, int] = {}
-        for row in range(len(before)):
-            wires = self._wires(before, row, _operands(before, row))
-            for wire, axis in zip(wires, _axes(before, row, len(wires)), strict=True):
+        for row, qubits in enumerate(before.operands):
+            wires = before.wires(row, qubits)
+            for wire, axis in zip(wires, before.axes_of(row, len(wires)), strict=True):
                 if not axis or axis != last.get(wire):
                     self.left[wire].append(0)
                 self.left[wire][-1] += 1
                 last[wire] = axis
-            runs = tuple(len(self.left[wire]) - 1 for wire in wires)
-            self.rows[self._key(before, row, wires, runs)].append(row)
-
-    @staticmethod
-    def _wires(circuit: Circuit, row: int, qubits: tuple[int, ...]) -> tuple[Wire, ...]:
-        extra = _extra(circuit, row)
-        keys = () if extra is None else tuple(dict.fromkeys((*extra.reads, *extra.writes)))
-        return (*qubits, *keys)
-
-    def _key(self, circuit: Circuit, row: int, wires: tuple[Wire, ...], runs: tuple[int, ...]) -> Hashable:
-        """What tells rows apart: gate, angles, wires and the run on each."""
-        places = tuple(zip(wires, runs, strict=True))
-        if SYMMETRIC[circuit.op[row]]:
-            places = tuple(sorted(places, key=repr))
-        terms = self.terms[0 if circuit is self.before else 1].get(row, ())
-        return int(circuit.op[row]), circuit.angles[row].tobytes(), tuple(terms), places
+            runs = tuple([len(self.left[wire]) - 1 for wire in wires])
+            self.rows[_key(before, row, wires, runs)].append(row)
 
     def take(self, row: int) -> None:
         """Match one routed row with the original, or move the permutation."""
-        physical = _operands(self.routed, row)
-        logical = tuple(self.holder.get(p, -1) for p in physical)
-        wires = self._wires(self.routed, row, logical)
-        key = self._key(self.routed, row, wires, tuple(self.run[wire] for wire in wires))
+        routed = self.routed
+        physical = routed.operands[row]
+        logical = tuple([self.holder.get(p, -1) for p in physical])
+        wires = routed.wires(row, logical)
+        key = _key(routed, row, wires, tuple([self.run[wire] for wire in wires]))
         waiting = self.rows.get(key, deque())
         # Rows on no wire commute with all: any that is equal will do. Elsewhere equal keys mean equal rows.
         found = next((old for old in waiting if self._equal(old, row)), None)
         if found is not None:
             waiting.remove(found)
             self._use(wires)
-        elif self.routed.op[row] == SWAP and self.routed.extra[row] < 0:
+        elif routed.op[row] == SWAP and routed.extra[row] is None:
             self._swap(physical)
         else:
             raise VerificationError(
-                f"row {row} of the routed circuit is {GATES[self.routed.op[row]].name} on logical qubits "
+                f"row {row} of the routed circuit is {GATES[routed.op[row]].name} on logical qubits "
                 f"{logical}; there the original has nothing that is equal and may come now"
             )
 
@@ -188,9 +200,8 @@ class _Replay:
 
     def _equal(self, old: int, new: int) -> bool:
         """Whether routed row `new` is original row `old`, given that their keys are equal."""
-        return _columns_agree(self.routed, new) and _same_extra(
-            _extra(self.before, old), _extra(self.routed, new)
-        )
+        one, two = self.before.extra[old], self.routed.extra[new]
+        return _columns_agree(self.routed, new) and (one is two or _same_extra(one, two))
 
     def finish(self, wanted: list[int]) -> None:
         """Raise if rows are left over or the permutation is not the final layout."""
@@ -207,12 +218,21 @@ class _Replay:
             raise VerificationError(f"qubit {q} ends on {places[q]}, the final layout says {wanted[q]}")
 
 
-def _columns_agree(circuit: Circuit, row: int) -> bool:
+def _key(rows: _Rows, row: int, wires: tuple[Wire, ...], runs: tuple[int, ...]) -> Hashable:
+    """What tells rows apart: gate, angles, wires and the run on each."""
+    places = tuple(zip(wires, runs, strict=True))
+    if rows.symmetric[row] and len(places) > 1:
+        plain = rows.extra[row] is None  # then all wires are numbers
+        places = tuple(sorted(places) if plain else sorted(places, key=repr))
+    return rows.op[row], rows.angles[row], tuple(rows.terms.get(row, ())), places
+
+
+def _columns_agree(rows: _Rows, row: int) -> bool:
     """Whether the operand columns say the same as the side table."""
-    qubits = _operands(circuit, row)
+    qubits = rows.operands[row]
     first = qubits[0] if qubits else -1
     second = qubits[1] if len(qubits) > 1 else -1
-    return bool(circuit.operands[row].tolist() == [first, second])
+    return rows.columns[row] == [first, second]
 
 
 def _same_extra(old: Extra | None, new: Extra | None) -> bool:
