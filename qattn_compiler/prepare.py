@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from qattn_compiler import targets
+from qattn_compiler import kernel_cache, targets
 from qattn_compiler.circuit.table import Builder, Circuit
 from qattn_compiler.errors import CircuitError, TargetError, VerificationError
 from qattn_compiler.interop import cirq_io
@@ -20,7 +20,7 @@ from qattn_compiler.synth.diagonal import add_diagonal, diagonal_angles, diagona
 from qattn_compiler.synth.schmidt import SchmidtState
 from qattn_compiler.synth.sparse_state import add_sparse_state, sparse_steps
 from qattn_compiler.synth.state_prep import add_real_state, real_state_angles
-from qattn_compiler.targets.target import Target
+from qattn_compiler.targets.target import Target, check_level
 from qattn_compiler.transpile import Transpiled, transpile
 from qattn_compiler.verify.simulate import joint_states, simulate
 
@@ -81,6 +81,8 @@ def prepare_state(
     """
     state, size, norm = _checked(amplitudes)
     machine = targets.get(target) if isinstance(target, str) else target
+    check_level(optimization_level)
+    kernel_cache.warm(kernel_cache.stages(optimization_level), progress)
     if size > machine.device.num_qubits:
         raise TargetError(f"the state has {size} qubits, {machine.name} has {machine.device.num_qubits}")
     best: Transpiled | None = None
