@@ -104,16 +104,16 @@ def _bit(state: int, qubit: int, size: int) -> int:
 
 def _narrowed(states: list[int], size: int) -> tuple[list[int], list[int]]:
     """Qubits, one after the other, whose rarer values lead to one of the states."""
-    asked = []
-    while len(states) > 1:
-        table = np.array([[_bit(x, q, size) for q in range(size)] for x in states])
-        ones = table.sum(axis=0)
-        mixed = np.flatnonzero((ones > 0) & (ones < len(states)))
-        qubit = int(mixed[np.abs(2 * ones[mixed] - len(states)).argmax()])
-        rare = int(2 * ones[qubit] <= len(states))
-        states = [x for x in states if _bit(x, qubit, size) == rare]
+    left, asked = np.array(states), []
+    bits = left[:, None] >> np.arange(size)[::-1] & 1
+    while len(left) > 1:
+        ones = bits.sum(axis=0)
+        mixed = np.flatnonzero((ones > 0) & (ones < len(left)))
+        qubit = int(mixed[np.abs(2 * ones[mixed] - len(left)).argmax()])
+        rare = bits[:, qubit] == (2 * ones[qubit] <= len(left))
+        left, bits = left[rare], bits[rare]
         asked.append(qubit)
-    return states, asked
+    return left.tolist(), asked
 
 
 def _merge(support: Support, size: int) -> tuple[list[_Step], Support]:
