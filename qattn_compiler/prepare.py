@@ -19,9 +19,10 @@ from qattn_compiler.synth.complex_state import add_complex_state, complex_state_
 from qattn_compiler.synth.diagonal import add_diagonal, diagonal_angles, diagonal_count
 from qattn_compiler.synth.schmidt import SchmidtState
 from qattn_compiler.synth.sparse_state import add_sparse_state, sparse_steps
-from qattn_compiler.synth.state_prep import add_real_state, real_state_angles
+from qattn_compiler.synth.state_prep import add_real_state, real_state_angles, real_state_count
 from qattn_compiler.targets.target import Target, check_level
 from qattn_compiler.transpile import Transpiled, transpile
+from qattn_compiler.verify.compare import state_distances
 from qattn_compiler.verify.simulate import joint_states, simulate
 
 Amplitudes = NDArray[np.complex128]
@@ -160,8 +161,7 @@ def _ways(state: Amplitudes, size: int, machine: Target, seed: int) -> Iterator[
         yield _schmidt("Schmidt form", SchmidtState.of(size, real[None]), real)
         yield _schmidt("Schmidt form, closed", SchmidtState.of(size, real[None], spare=True), real)
         turns = real_state_angles(real).tolist()
-        cascade = (1 << size) - size - 1
-        yield _Way("cascade", cascade, lambda builder: add_real_state(builder, turns, qubits))
+        yield _Way("cascade", real_state_count(size), lambda builder: add_real_state(builder, turns, qubits))
         plan = plan_state(machine.device, size, seed)
         if plan is not None:
             yield _Way(
@@ -208,9 +208,8 @@ def _written(way: _Way, state: Amplitudes, size: int) -> Circuit | None:
     except ArithmeticError:
         return None
     circuit = builder.build()
-    (found,) = joint_states(simulate(circuit, circuit.angles[None]), range(size))
-    overlap = complex(np.vdot(state, found))
-    distance = float(np.abs(found - state * overlap / max(abs(overlap), 1e-300)).max())
+    found = joint_states(simulate(circuit, circuit.angles[None]), range(size))
+    distance = float(state_distances(found, state[None])[0])
     if not distance < CLOSE:
         raise VerificationError(f"{way.name}: the state is off by {distance:.3g}")
     return circuit

@@ -23,6 +23,7 @@ from qattn_compiler.report.chip import draw_chip
 from qattn_compiler.report.metrics import Execution, Metrics, execution, metrics
 from qattn_compiler.synth.chip_state import MAX_QUBITS, ChipState, plan_state
 from qattn_compiler.synth.schmidt import SchmidtState
+from qattn_compiler.synth.state_prep import real_state_count
 from qattn_compiler.targets.target import Target
 from qattn_compiler.verify.simulate import Group, expectation_z, simulate
 
@@ -286,7 +287,7 @@ def _plans(batch: Batch, way: Way, bound: bool) -> list[_Draft]:
             drafts.append(_draft(SchmidtState.of(size, program.prepared(batch.numbers).real)))
         drafts.append(_draft(SchmidtState.of(size, spare=True)))
     cascade = partial(plan_state, way.target.device, size, way.seed)
-    return [*drafts, _Draft((1 << size) - size - 1, cascade)]
+    return [*drafts, _Draft(real_state_count(size), cascade)]
 
 
 def _draft(plan: SchmidtState) -> _Draft:

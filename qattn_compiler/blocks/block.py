@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from qattn_compiler.circuit.table import Angle, Builder
 from qattn_compiler.synth.multiplexor import add_multiplexor, multiplexor_angles
-from qattn_compiler.synth.state_prep import add_real_state, real_state_angles
+from qattn_compiler.synth.state_prep import add_real_state, real_state_angles, real_state_count
 
 Floats = NDArray[np.float64]
 States = NDArray[np.complex128]
@@ -82,8 +82,7 @@ class PrepareState:
 
     def two_qubit_count(self, wires: Wires) -> int:
         """2^k - k - 1."""
-        width = len(wires[self.register])
-        return (1 << width) - width - 1
+        return real_state_count(len(wires[self.register]))
 
     def build(self, builder: Builder, wires: Wires) -> None:
         """Append the cascade of multiplexed RY."""

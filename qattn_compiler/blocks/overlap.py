@@ -16,7 +16,7 @@ import numpy as np
 from qattn_compiler.blocks.block import Floats, Multiplexor, States, Wires, parameters
 from qattn_compiler.circuit.gates import GATES
 from qattn_compiler.circuit.table import Angle, Builder
-from qattn_compiler.synth.state_prep import add_real_state, real_state_angles
+from qattn_compiler.synth.state_prep import add_real_state, real_state_angles, real_state_count
 
 _H = np.array([[1.0, 1.0], [1.0, -1.0]]) / np.sqrt(2)
 _CX = np.eye(4)[[0, 1, 3, 2]]
@@ -46,8 +46,7 @@ class UnprepareState:
 
     def two_qubit_count(self, wires: Wires) -> int:
         """2^k - k - 1."""
-        width = len(wires[self.register])
-        return (1 << width) - width - 1
+        return real_state_count(len(wires[self.register]))
 
     def build(self, builder: Builder, wires: Wires) -> None:
         """Append the cascade's rows from the last to the first, turned the other way round."""

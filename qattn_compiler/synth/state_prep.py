@@ -31,6 +31,11 @@ def _signs(width: int) -> Floats:
     return np.where(np.asarray(flips) % 2 == 1, -1.0, 1.0)
 
 
+def real_state_count(width: int) -> int:
+    """CZ of the cascade for a state of that many qubits."""
+    return (1 << width) - width - 1
+
+
 def real_state_angles(amplitudes: Floats) -> Floats:
     """Rotation angles (radians) of the cascade, in circuit order.
 
