@@ -249,14 +249,21 @@ class Walls:
 
     def __init__(self) -> None:
         self._known: dict[tuple[Any, ...], list[tuple[object, int]]] = {}
+        self._seen: dict[tuple[Any, ...], int] = {}
         self._count = 0
 
     def number(self, content: tuple[Any, ...]) -> int:
         """The number of what `wall_content` gives."""
         *rest, payload = content
-        same = self._known.setdefault(tuple(rest), [])
+        object_itself = *rest, id(payload)  # the circuits keep it alive
+        if object_itself not in self._seen:
+            self._seen[object_itself] = self._found(tuple(rest), payload)
+        return self._seen[object_itself]
+
+    def _found(self, rest: tuple[Any, ...], payload: object) -> int:
+        same = self._known.setdefault(rest, [])
         for known, number in same:
-            if known is payload or known == payload:
+            if known == payload:
                 return number
         same.append((payload, self._count))
         self._count += 1
