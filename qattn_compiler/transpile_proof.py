@@ -6,6 +6,8 @@ The chain source -> optimised -> routed -> native -> as written is proved link b
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
@@ -27,6 +29,8 @@ from qattn_compiler.verify.words import EXACT
 
 MAX_UNITARY = 10
 """Circuits on up to this many machine qubits are compared as whole unitaries where nothing else helps."""
+LONG = 5000
+"""The links of circuits with as many rows are proved in threads."""
 TOLERANCE = 1e-7
 """Allowed entry of the difference of unitaries, beside what `atol` allows to drop."""
 
@@ -57,12 +61,7 @@ def prove(result: Result, track: Track) -> Verification:
         VerificationError: it is wrong; the message names the link.
     """
     allowed = _allowed(result.source, track)
-    proofs = {
-        "optimise": _optimised(result, track),
-        "route": _routed(result.chosen.circuit, result.routed),
-        "native": _native(result, track),
-        "write": _written(result),
-    }
+    proofs = _proofs(result, track)
     for name, proof in proofs.items():
         if proof.equal is False:
             raise VerificationError(
@@ -80,6 +79,27 @@ def prove(result: Result, track: Track) -> Verification:
     why = "; ".join(f"{name}: {step.name}" for name, proof in open_links.items() for step in proof.unproved)
     why = why or f"they add up to an error of at most {error:.3g}"
     return _by_unitary(result, allowed, checks, why)
+
+
+def _proofs(result: Result, track: Track) -> dict[str, Proof]:
+    """The links, each proved by itself; side by side for long circuits.
+
+    Raises:
+        VerificationError: the replay of the routing fails.
+    """
+    jobs: dict[str, Callable[[], Proof]] = {
+        "native": lambda: _native(result, track),
+        "write": lambda: _written(result),
+        "optimise": lambda: _optimised(result, track),
+        "route": lambda: _routed(result.chosen.circuit, result.routed),
+    }
+    if len(result.native) < LONG:
+        found = {name: job() for name, job in jobs.items()}
+    else:
+        with ThreadPoolExecutor(len(jobs)) as pool:
+            waiting = {name: pool.submit(job) for name, job in jobs.items()}
+        found = {name: job.result() for name, job in waiting.items()}
+    return {name: found[name] for name in ("optimise", "route", "native", "write")}
 
 
 def _methods(proof: Proof) -> str:

@@ -39,13 +39,13 @@ Floats = NDArray[np.float64]
 
 BLOCKS: Final = 1000
 """Different blocks searched in one sweep, for each unit of effort."""
-TRIES: Final = {3: 400, 4: 150}
+TRIES: Final = {3: 120, 4: 150}
 """Wires of a block -> fits from random starts at each of its lengths, for each unit of effort."""
 SHUFFLE_TRIES: Final = 60
 """Fits that a shuffle makes for a block."""
 SHUFFLED: Final = 9
 """Blocks of up to so many CZ are shuffled: longer ones take long."""
-FEWEST_TRIES: Final = 8
+FEWEST_TRIES: Final = 2
 """Fits that blocks of long circuits get at least."""
 LONG: Final = 200
 """Two-qubit rows from which blocks get fewer tries, in proportion."""

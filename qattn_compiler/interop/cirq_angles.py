@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def is_symbolic(value: Any) -> bool:
     """Whether an exponent is a sympy expression; a sympy number counts as one, as it does in Cirq."""
-    return not isinstance(value, (int, float)) and hasattr(value, "free_symbols")
+    return not isinstance(value, (int, float)) and hasattr(type(value), "free_symbols")
 
 
 def scaled(builder: Builder, value: Any, factor: float) -> Angle:
@@ -62,11 +62,12 @@ def _finite(value: Any) -> float:
 
 def _affine_terms(builder: Builder, value: sympy.Expr) -> dict[str, float]:
     """{symbol name: coefficient}, the constant under ""."""
-    simple = _simple_term(value)
+    simple = _simple_terms(value)
     if simple is not None:
-        name, coefficient = simple
-        builder.parameter(name)
-        return {name: coefficient}
+        for name in simple:
+            if name:
+                builder.parameter(name)
+        return simple
     import sympy
 
     terms: dict[str, float] = {}
@@ -82,17 +83,45 @@ def _affine_terms(builder: Builder, value: sympy.Expr) -> dict[str, float]:
     return terms
 
 
+def _simple_terms(value: sympy.Expr) -> dict[str, float] | None:
+    """A sum of plain symbols times numbers, which most exponents are; None if it is something else."""
+    terms: dict[str, float] = {}
+    for part in value.args if value.is_Add else (value,):
+        found = ("", _number_of(part)) if part.is_Number else _simple_term(part)
+        if found is None:
+            return None
+        name, coefficient = found
+        terms[name] = terms.get(name, 0.0) + coefficient
+    return terms
+
+
 def _simple_term(value: sympy.Expr) -> tuple[str, float] | None:
-    """(name, coefficient) of a plain symbol times a number, which most exponents are."""
-    if value.is_Symbol:
-        symbol, coefficient = value, 1.0
-    elif value.is_Mul and value.args[-1].is_Symbol and not any(a.free_symbols for a in value.args[:-1]):
-        symbol = value.args[-1]
-        coefficient = _number(value.args[:-1])
-    else:
+    """(name, coefficient) of a plain symbol times numbers."""
+    factors = value.args if value.is_Mul else (value,)
+    symbols = [factor for factor in factors if factor.is_Symbol]
+    others = [factor for factor in factors if not factor.is_Symbol]
+    if len(symbols) != 1 or not all(map(_is_free, others)):
         return None
+    symbol = symbols[0]
     plain = _symbol(symbol.name)  # one with assumptions is another symbol
-    return (symbol.name, coefficient) if symbol is plain or symbol == plain else None
+    return (symbol.name, _product(others)) if symbol is plain or symbol == plain else None
+
+
+def _is_free(value: sympy.Expr) -> bool:
+    """Whether no symbol is in it."""
+    return value.is_Number or not value.free_symbols
+
+
+def _product(factors: list[sympy.Expr]) -> float:
+    if len(factors) == 1 and factors[0].is_Number:
+        return _number_of(factors[0])
+    return _number(tuple(factors)) if factors else 1.0
+
+
+def _number_of(value: sympy.Expr) -> float:
+    """The value of one of sympy's numbers: `complex` would take ten times as long."""
+    number = float(value) if value.is_extended_real else math.nan
+    return number if math.isfinite(number) else _finite(value)
 
 
 @lru_cache(maxsize=1024)

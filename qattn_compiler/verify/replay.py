@@ -12,7 +12,7 @@ they are in different runs on some wire, that wire keeps their order. So what is
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,6 +22,9 @@ from qattn_compiler.circuit.params import Affine
 from qattn_compiler.circuit.table import Circuit
 from qattn_compiler.errors import VerificationError
 from qattn_compiler.verify.windows import Walls
+
+if TYPE_CHECKING:
+    from qattn_compiler.verify.replay_kernels import Content
 
 Ints = NDArray[np.int64]
 _NEVER: Final = -2
@@ -130,7 +133,7 @@ def _unexpected(routed: Circuit, row: int, holder: Ints) -> VerificationError:
     )
 
 
-def _contents(before: Circuit, routed: Circuit) -> tuple[tuple[Ints, ...], tuple[Ints, ...]]:
+def _contents(before: Circuit, routed: Circuit) -> tuple[Content, Content]:
     """Both circuits as `replay_kernels.Content`."""
     terms, walls, out = _numbered_terms(before, routed), Walls(), []
     for circuit, own in zip((before, routed), terms, strict=True):

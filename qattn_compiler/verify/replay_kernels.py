@@ -81,7 +81,7 @@ def _same(a: Content, i: int, b: Content, j: int) -> bool:
     for k in range(3):
         if a[1][i, k] != b[1][j, k]:
             return False
-    return a[0][i] == b[0][j] and a[2][i] == b[2][j] and a[3][i] == b[3][j]
+    return bool(a[0][i] == b[0][j] and a[2][i] == b[2][j] and a[3][i] == b[3][j])
 
 
 @numba.njit(cache=True, nogil=True)
