@@ -242,6 +242,7 @@ class Run:
         self.workers: dict[str, Worker] = {}
         self.given: tuple[str, Gates, Path] | None = None
         self.slow: dict[tuple[str, str, str], str] = {}
+        self.timed_out: set[tuple[str, str, str]] = set()
 
     def run(self) -> tuple[int, int]:
         """Do what is not done yet.
@@ -253,7 +254,10 @@ class Run:
         options.out.mkdir(parents=True, exist_ok=True)
         path = options.out / RESULTS
         rows = read_rows(path)
-        done = {key_of(row) for row in rows if row["kind"] == "case" and not worth_again(row, options.limit)}
+        cases = [row for row in rows if row["kind"] == "case"]
+        kept = [row for row in cases if not worth_again(row, options.limit)]
+        done = {key_of(row) for row in kept}
+        self.timed_out |= {key_of(row) for row in kept if row["status"] == "timeout"}
         with TemporaryDirectory() as scratch, path.open("a", encoding="utf-8") as file:
             self.scratch = Path(scratch)
             try:
@@ -261,14 +265,14 @@ class Run:
                 timed = timed_imports(rows)
                 facts["compilers"] = self.hellos(options.compilers, timed)
                 _append(file, facts)
-                cases = plan(options, self.from_mqt())
-                left = [case for case in cases if case.key not in done]
+                planned = plan(options, self.from_mqt())
+                left = [case for case in planned if case.key not in done]
                 for number, case in enumerate(left):
                     if time.monotonic() - self.begin > 60 * options.budget:
-                        return len(cases) - len(left) + number, len(cases)
-                    self.say(" · ".join(case.key), len(cases) - len(left) + number, len(cases))
+                        return len(planned) - len(left) + number, len(planned)
+                    self.say(" · ".join(case.key), len(planned) - len(left) + number, len(planned))
                     _append(file, self.row(case))
-                return len(cases), len(cases)
+                return len(planned), len(planned)
             finally:
                 for worker in self.workers.values():
                     worker.stop()
@@ -327,6 +331,7 @@ class Run:
         row |= {"qubits": given.num_qubits, "gates": len(given.gates)}
         row |= {"size": workload.size, "known": workload.known}
         why = too_large(case, given) or self.slow.get((workload.family, case.target, entry.name), "")
+        why = why or self.told_by_another(case)
         if machine.num_qubits < given.num_qubits:
             why = f"the machine has {machine.num_qubits} qubits"
         if why:
@@ -347,6 +352,7 @@ class Run:
         try:
             answer = self.worker(entry).ask(request, limit * GRACE)
         except TimeoutError:
+            self.timed_out.add(case.key)
             if workload.size:
                 self.slow[workload.family, case.target, entry.name] = f"timed out on {workload.name}"
             return row | {"status": "timeout", "reason": f"more than {limit * GRACE:.0f} s"}
@@ -355,6 +361,15 @@ class Run:
         if answer["status"] != "ok":
             return row | answer
         return row | self.judged(case, given, machine, answer, result)
+
+    def told_by_another(self, case: Case) -> str:
+        """Why another entry for the same compiler says enough; empty if it does not."""
+        other = case.entry.after
+        if other and case.workload.size:
+            return f"growth is that of {other}"
+        if other and (case.workload.name, case.target, other) in self.timed_out:
+            return f"{other} timed out"
+        return ""
 
     def judged(self, case: Case, given: Gates, machine: machines.Machine, answer: Row, path: Path) -> Row:
         """The part of a row that says how good a result is."""

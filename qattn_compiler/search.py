@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from time import perf_counter
+from typing import Final
 
 import numpy as np
 
@@ -23,6 +24,10 @@ from qattn_compiler.progress import Progress, silent
 from qattn_compiler.report.metrics import metrics
 from qattn_compiler.targets.target import Target
 from qattn_compiler.unit import Step
+
+CLOSE: Final = 1.03
+"""A circuit is routed at length beside the best one if a short search says that it costs at most so many
+times as much."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +120,8 @@ class Search:
         return cost_function(self.objective, self.machine.device)(finish.run(circuit))
 
     def _promising(self, found: list[Optimized]) -> list[Optimized]:
-        """The circuits that cost least after a short search for a route: two of them at level 3, else one."""
+        """The circuit that costs least after a short search for a route; at level 3 also the second, if it
+        does not cost much more."""
         if len(found) == 1:
             return found
         quick = self._route("count", "quick")
@@ -123,8 +129,10 @@ class Search:
         for number, one in enumerate(found):
             self.track.progress("route", number, len(found))
             costs.append(self._price(quick.route(one.circuit).circuit))
-        order = sorted(range(len(found)), key=costs.__getitem__)
-        return [found[number] for number in order[: 2 if self.level >= 3 else 1]]
+        first, second = sorted(range(len(found)), key=costs.__getitem__)[:2]
+        if self.level < 3 or costs[second][0] > CLOSE * costs[first][0]:
+            return [found[first]]
+        return [found[first], found[second]]
 
 
 class Track:

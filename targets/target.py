@@ -36,7 +36,7 @@ from qattn_compiler.targets.machine import EQUATORIAL, as_phased_x
 LEVELS = (0, 1, 2, 3)
 _SEARCH = {
     "quick": ((1, 0.0), (2, 0.0), (2, 0.0), (4, 0.3)),
-    "usual": ((1, 0.0), (4, 0.3), (4, 0.3), (80, 6.0)),
+    "usual": ((1, 0.0), (4, 0.3), (4, 0.3), (40, 3.0)),
     "long": ((1, 0.0), (8, 1.0), (40, 1.0), (80, 6.0)),
 }
 """The router's starts and polish by optimization level: to compare circuits, for a circuit, and for a

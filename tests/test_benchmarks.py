@@ -6,6 +6,7 @@ import importlib
 import json
 import shutil
 import sys
+from dataclasses import replace
 from math import isfinite
 from pathlib import Path
 from xml.etree import ElementTree
@@ -347,6 +348,14 @@ def test_a_budget_ends_a_run(here):
 def test_size_limits_are_rows(here):
     _, rows, _ = run(here, [fake("fine", most_qubits=3)])
     assert (rows[0]["status"], rows[0]["reason"]) == ("skipped", "not tried above 3 qubits")
+
+
+def test_other_settings_are_not_tried_after_a_time_out(here):
+    _, rows, _ = run(here, [fake("slow"), replace(fake("fine"), after="fake-slow")], limit=0.3)
+    assert [(row["status"], row.get("reason")) for row in rows[1:]] == [("skipped", "fake-slow timed out")]
+    _, rows, said = run(here, [fake("slow"), replace(fake("fail"), after="fake-slow")], limit=0.3)
+    assert rows[-1]["reason"] == "fake-slow timed out"
+    assert len(said) == 1
 
 
 def test_a_real_compiler_runs(tmp_path, monkeypatch):

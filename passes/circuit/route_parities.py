@@ -336,7 +336,8 @@ def _climbed(stages: list[_Stage], part: _Part, place: Ints, seed: int, limit: f
     if not work or size < 2:
         return place
     rng = np.random.default_rng(seed)
-    costs = [_gates(_networks(stages, part, place, seed, 1, 1 << 60, first)) for first in (0, 1)]
+    most = int(min(limit, 1 << 60))
+    costs = [_gates(_networks(stages, part, place, seed, 1, most, first)) for first in (0, 1)]
     least, first = min(costs), int(costs[1] <= costs[0])
     if least > limit:
         return None
