@@ -145,6 +145,7 @@ class Track:
         claims: what the passes on the machine did, if so.
         infidelity, dropped: what was given away; the sum of the dropped angles.
         steps: for the report.
+        opened: how many classically controlled operations were taken apart.
     """
 
     def __init__(
@@ -158,6 +159,7 @@ class Track:
         self.progress = progress
         self.steps: list[Step] = []
         self.dropped = 0.0
+        self.opened = 0
 
     def hook(self, stage: str) -> Callable[[Circuit, Pass[Circuit], Circuit, float], None]:
         """The hook of one stage."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cirq
 
 from qattn_compiler.circuit.gates import OPAQUE
@@ -10,8 +12,14 @@ from qattn_compiler.interop.cirq_io import count_rows, from_cirq
 from qattn_compiler.interop.cirq_results import expand_unknown
 
 
-def read(circuit: cirq.AbstractCircuit) -> Circuit:
+def read(
+    circuit: cirq.AbstractCircuit, then: Callable[[cirq.Circuit], cirq.Circuit] | None = None
+) -> Circuit:
     """The columns of a circuit, after `expand_unknown` where it holds anything that has no row.
+
+    Args:
+        circuit: any.
+        then: what is done after `expand_unknown`.
 
     Raises:
         CircuitError: an angle of an operation is complex or not finite.
@@ -20,5 +28,7 @@ def read(circuit: cirq.AbstractCircuit) -> Circuit:
     if OPAQUE not in plain.op:
         return plain
     opened = expand_unknown(circuit, count_rows)
+    if then is not None:
+        opened = then(opened)
     every = circuit.all_qubits() | opened.all_qubits()  # some were only waited on
     return from_cirq(opened, qubits=sorted(every))
