@@ -109,7 +109,7 @@ def transpile(
 
 def _with_native_controls(machine: Target, level: int, track: Track, circuit: Any) -> Any:
     """The circuit with conditional gates that the machine has, where it can have them."""
-    from qattn_compiler.interop.cirq_controls import native_controls
+    from qattn_compiler.targets.controls import native_controls
 
     circuit, track.opened = native_controls(circuit, machine, level)
     return circuit

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 import cirq
 import numpy as np
-import sympy
 
 from qattn_compiler.circuit.gates import OPAQUE
 from qattn_compiler.errors import VerificationError
@@ -127,6 +126,8 @@ class _Opener:
 
 def _check(gate: cirq.Gate, parts: Parts, qubits: Sequence[cirq.Qid]) -> None:
     """Raise VerificationError unless the parts make the gate, up to global phase."""
+    import sympy
+
     given = cirq.Circuit(gate.on(*qubits))
     made = cirq.Circuit(part.on(*(qubits[k] for k in places)) for part, places in parts)
     # Cirq 1.7 forgets the names in a PhasedFSimGate.

@@ -12,8 +12,8 @@ import sympy
 import qattn_compiler as qattn
 from qattn_compiler import targets
 from qattn_compiler.errors import TargetError, VerificationError
-from qattn_compiler.interop import cirq_controls
-from qattn_compiler.interop.cirq_controls import native_controls
+from qattn_compiler.targets import controls
+from qattn_compiler.targets.controls import native_controls
 
 Q = cirq.LineQubit.range(5)
 GATES = [
@@ -186,4 +186,4 @@ def test_a_wrong_replacement_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(type(targets.get("line:5")), "to_cirq", lambda *_: wrong)
     with pytest.raises(VerificationError, match="differ"):
         native_controls(given(cirq.SWAP), targets.get("line:5"), 2)
-    assert cirq_controls.SAME < 1e-6
+    assert controls.SAME < 1e-6
