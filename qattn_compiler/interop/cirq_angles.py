@@ -138,6 +138,37 @@ def _symbol(name: str) -> sympy.Symbol:
     return sympy.Symbol(name)
 
 
+def unit(angle: sympy.Expr) -> sympy.Expr:
+    """exp(i angle) in the form that Cirq can put numbers into.
+
+    Cirq 1.7 takes the number that becomes of exp(I*x) for real where its imaginary part is zero, and fails.
+    """
+    import sympy
+
+    return sympy.cos(angle) + sympy.I * sympy.sin(angle)
+
+
+def angle_of_unit(value: sympy.Expr) -> sympy.Expr | None:
+    """The angle of what `unit` gives, or of exp(I * angle); None if it is something else."""
+    import sympy
+
+    if isinstance(value, sympy.exp):
+        angle = sympy.expand(value.args[0] / sympy.I)
+        return None if angle.has(sympy.I) else angle
+    for term in value.args if value.is_Add and len(value.args) == 2 else ():
+        sign, function = (-1, -term) if term.could_extract_minus_sign() else (1, term)
+        if not isinstance(function, sympy.cos | sympy.sin):
+            continue
+        inner = function.args[0]  # cos(x + pi / 2) has become -sin(x)
+        if isinstance(function, sympy.sin):
+            inner -= sympy.pi / 2
+        for angle in (inner, -inner):
+            angle += 0 if sign > 0 else sympy.pi
+            if unit(angle) == value:
+                return angle
+    return None
+
+
 class HalfTurns:
     """Angles of a circuit as Cirq's exponents: numbers, or sympy expressions of the parameters."""
 

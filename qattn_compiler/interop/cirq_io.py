@@ -37,7 +37,15 @@ from qattn_compiler.circuit.params import GLOBAL_PHASE, Affine, ranges
 from qattn_compiler.circuit.su2 import quaternions
 from qattn_compiler.circuit.table import Angle, Builder, Circuit, Extra
 from qattn_compiler.errors import CircuitError
-from qattn_compiler.interop.cirq_angles import HalfTurns, is_symbolic, plus, scaled, times
+from qattn_compiler.interop.cirq_angles import (
+    HalfTurns,
+    angle_of_unit,
+    is_symbolic,
+    plus,
+    scaled,
+    times,
+    unit,
+)
 from qattn_compiler.interop.cirq_results import WIDE, three_qubit
 
 PI = math.pi
@@ -519,12 +527,8 @@ def _identity(_: Builder, __: Any) -> Rows:
 def _global_phase(builder: Builder, gate: Any) -> Rows | None:
     if not cirq.is_parameterized(gate):
         return [], float(np.angle(gate.coefficient))
-    import sympy
-
-    if not isinstance(gate.coefficient, sympy.exp):
-        return None
-    angle = sympy.expand(gate.coefficient.args[0] / sympy.I)
-    return None if angle.has(sympy.I) else ([], scaled(builder, angle, 1.0))
+    angle = angle_of_unit(gate.coefficient)
+    return None if angle is None else ([], scaled(builder, angle, 1.0))
 
 
 def _clifford(_: Builder, gate: Any) -> Rows:
@@ -737,7 +741,7 @@ class _Writer:
         if terms:
             import sympy
 
-            return [cirq.global_phase_operation(sympy.exp(sympy.I * sympy.pi * value))]
+            return [cirq.global_phase_operation(unit(sympy.pi * value))]
         turns = float(value) % 2.0
         if min(turns, 2.0 - turns) < 1e-12:
             return []

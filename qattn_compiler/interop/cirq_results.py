@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qattn_compiler.errors import CircuitError, OptionError
+from qattn_compiler.interop.cirq_angles import unit
 from qattn_compiler.interop.qasm_limits import MAX_OPERATIONS
 
 READ_KEY = "readout"
@@ -264,7 +265,7 @@ def _diagonal(gate: cirq.ThreeQubitDiagonalGate, *qubits: cirq.Qid) -> list[cirq
         import sympy
 
         turns = [-total / (4 * sympy.pi) for total in sums]
-        phase = cirq.global_phase_operation(sympy.exp(sympy.I * angles[0]))
+        phase = cirq.global_phase_operation(unit(angles[0]))
     else:
         turns = [-total / (4 * np.pi) for total in sums]
         phase = cirq.global_phase_operation(complex(np.exp(1j * angles[0])))

@@ -16,6 +16,7 @@ from qattn_compiler.circuit.gates import GATES, OPAQUE
 from qattn_compiler.circuit.stats import stats
 from qattn_compiler.circuit.table import Builder, Circuit, Extra
 from qattn_compiler.errors import CircuitError
+from qattn_compiler.interop.cirq_angles import unit
 from qattn_compiler.interop.cirq_io import count_rows, from_cirq, to_cirq
 
 Q = cirq.LineQubit.range(3)
@@ -288,6 +289,32 @@ def test_phases_that_no_gate_brings_stay():
         given_ = cirq.Circuit(gate(Q[0]), cirq.global_phase_operation(sympy.exp(2 * sympy.I * S)))
         out = to_cirq(from_cirq(given_))
         np.testing.assert_allclose(cirq_unitary(out), cirq_unitary(given_), atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    "constant", [0, 0.3, -1.1, np.pi / 2, np.pi, -np.pi / 2, 2.0, sympy.pi / 2, sympy.pi]
+)
+@pytest.mark.parametrize("factor", [1, -1, 0.25, -2.5, 1 / np.pi, np.pi / 4, sympy.pi, -sympy.pi / 4])
+def test_symbolic_global_phases_are_read_as_they_are_written(factor, constant):
+    for terms in (factor * S, factor * S - 0.7 * T):
+        angle = terms + constant
+        for given_ in (unit(angle), sympy.exp(sympy.I * angle)):
+            gate = cirq.GlobalPhaseGate(given_)
+            columns = from_cirq(cirq.Circuit(gate()))
+            assert columns.affine.slot.max() < 0, "a wall"
+            back = from_cirq(to_cirq(columns))
+            for s, t in ((0.3, -0.8), (1.0, 2.0), (-1.7, 0.0)):
+                wanted = complex(sympy.exp(sympy.I * angle.subs({S: s, T: t})).evalf())
+                for one in (columns, back):
+                    phase = one.bind({p.name: {"s": s, "t": t}[p.name] for p in one.params}).phase
+                    assert np.exp(1j * phase) == pytest.approx(wanted)
+
+
+def test_cirq_puts_numbers_into_symbolic_global_phases():
+    columns = from_cirq(cirq.Circuit(cirq.global_phase_operation(sympy.exp(sympy.I * sympy.pi * S))))
+    for value in (1.0, -1.0, 2.0, 0.0, 0.5, 1 / 3):
+        (operation,) = cirq.resolve_parameters(to_cirq(columns), {"s": value}).all_operations()
+        assert complex(operation.gate.coefficient) == pytest.approx(np.exp(1j * np.pi * value))
 
 
 def test_numeric_global_phase():
