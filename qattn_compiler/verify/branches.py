@@ -102,78 +102,98 @@ def histories(circuit: Circuit, inputs: States, opener: Opener | None) -> dict[R
     Raises:
         Unknown: an opaque row that cannot be opened, or too many histories.
     """
-    shape = (2,) * circuit.num_qubits + (inputs.shape[1],)
-    branches: list[tuple[dict[str, tuple[tuple[int, ...], ...]], States]] = [({}, inputs.reshape(shape))]
+    shape = (1, *(2,) * circuit.num_qubits, inputs.shape[1])
+    held = _Branches([{}], inputs.reshape(shape))
     gates = matrices(circuit.op, circuit.angles[None])[:, 0]
     for row, code in enumerate(circuit.op.tolist()):
         extra = circuit.extras[circuit.extra[row]] if circuit.extra[row] >= 0 else None
         size = GATES[code].num_qubits
         if size:
             wires = circuit.operands[row, :size].tolist()
-            gate = gates[row, : 1 << size, : 1 << size]
-            branches = [(record, applied(gate, wires, state)) for record, state in branches]
+            held = replace(held, states=applied(gates[row, : 1 << size, : 1 << size], wires, held.states))
             continue
         assert extra is not None
         if code == MEASURE:
-            branches = [part for branch in branches for part in _measured(branch, extra)]
+            held = _measured(held, extra)
         else:
             what = _RESET if code == RESET else opener(extra.payload) if opener else None
             if what is None or (code != RESET and extra.writes):
                 raise Unknown(f"row {row} ({GATES[code].name}) cannot be looked into")
-            branches = [part for branch in branches for part in _opened(branch, what, list(extra.operands))]
-        if len(branches) * inputs.size > MAX_AMPLITUDES:
+            held = _opened(held, what, list(extra.operands))
+        if held.states.size > MAX_AMPLITUDES:
             raise Unknown(f"more than {MAX_AMPLITUDES} amplitudes over all histories at row {row}")
     out: dict[Record, list[States]] = {}
-    for record, state in branches:
-        out.setdefault(tuple(sorted(record.items())), []).append(state.reshape(inputs.shape))
+    for written, state in zip(held.records, held.states, strict=True):
+        out.setdefault(tuple(sorted(written.items())), []).append(state.reshape(inputs.shape))
     return out
 
 
 _RESET = Foreign((np.diag([1.0, 0.0]).astype(complex), np.array([[0, 1], [0, 0]], dtype=complex)))
 
-Branch = tuple[dict[str, tuple[tuple[int, ...], ...]], States]
+
+@dataclass(frozen=True, eq=False)
+class _Branches:
+    """All histories so far.
+
+    Attributes:
+        records: what each has written.
+        states: shape (histories, 2, ..., 2, columns): the operators that lead there, applied to the inputs.
+    """
+
+    records: list[dict[str, tuple[tuple[int, ...], ...]]]
+    states: States
+
+    def parts(self, records: list[dict[str, tuple[tuple[int, ...], ...]]], states: States) -> _Branches:
+        """Others in their place, without those that do not happen."""
+        norms = np.linalg.norm(states.reshape(len(states), -1), axis=1)
+        kept = np.flatnonzero(norms > NOTHING)
+        return _Branches([records[k] for k in kept.tolist()], states[kept])
 
 
-def applied(gate: States, wires: list[int], state: States) -> States:
-    """A gate on some axes of a state."""
+def applied(gate: States, wires: list[int], states: States) -> States:
+    """A gate on some qubits of states of shape (histories, 2, ..., 2, columns)."""
     size = len(wires)
-    out = np.zeros_like(state)
-    places = [_place(state.ndim, wires, value, size) for value in range(1 << size)]
+    out = np.zeros_like(states)
+    places = [_place(states.ndim, wires, value, size) for value in range(1 << size)]
     for row, column in np.argwhere(gate != 0).tolist():
-        out[places[row]] += gate[row, column] * state[places[column]]
+        out[places[row]] += gate[row, column] * states[places[column]]
     return out
 
 
 def _place(axes: int, wires: list[int], value: int, size: int) -> tuple[slice | int, ...]:
-    """Where these axes have the bits of a number."""
+    """Where these qubits have the bits of a number."""
     place: list[slice | int] = [slice(None)] * axes
     for k, wire in enumerate(wires):
-        place[wire] = (value >> (size - 1 - k)) & 1
+        place[1 + wire] = (value >> (size - 1 - k)) & 1
     return tuple(place)
 
 
-def _measured(branch: Branch, extra: Extra) -> list[Branch]:
-    record, state = branch
-    key, out = extra.writes[0], []
-    invert = (*extra.invert, *(False,) * len(extra.operands))
-    for bits in product((0, 1), repeat=len(extra.operands)):
-        place = [slice(None)] * state.ndim
-        for q, bit in zip(extra.operands, bits, strict=True):
-            place[q] = slice(bit, bit + 1)
-        part = np.zeros_like(state)
-        part[tuple(place)] = state[tuple(place)]
-        if np.linalg.norm(part) > NOTHING:
-            written = tuple(bit ^ flip for bit, flip in zip(bits, invert, strict=False))
-            out.append(({**record, key: (*record.get(key, ()), written)}, part))
-    return out
+def _measured(held: _Branches, extra: Extra) -> _Branches:
+    key, wires = extra.writes[0], list(extra.operands)
+    invert = (*extra.invert, *(False,) * len(wires))
+    records, states = [], []
+    for value, bits in enumerate(product((0, 1), repeat=len(wires))):
+        place = _place(held.states.ndim, wires, value, len(wires))
+        part = np.zeros_like(held.states)
+        part[place] = held.states[place]
+        written = tuple(bit ^ flip for bit, flip in zip(bits, invert, strict=False))
+        records += [{**record, key: (*record.get(key, ()), written)} for record in held.records]
+        states.append(part)
+        if len(states) * part.size > 4 * MAX_AMPLITUDES:
+            raise Unknown(
+                f"more than {MAX_AMPLITUDES} amplitudes over all histories at the measurement {key}"
+            )
+    return held.parts(records, np.concatenate(states))
 
 
-def _opened(branch: Branch, what: Foreign, wires: list[int]) -> list[Branch]:
-    record, state = branch
-    if what.holds is not None and not what.holds(record):
-        return [branch]
-    parts = [(record, applied(kraus, wires, state)) for kraus in what.kraus]
-    return [part for part in parts if np.linalg.norm(part[1]) > NOTHING]
+def _opened(held: _Branches, what: Foreign, wires: list[int]) -> _Branches:
+    happens = np.array([what.holds is None or what.holds(record) for record in held.records], dtype=bool)
+    here, records = np.flatnonzero(happens), [held.records[k] for k in np.flatnonzero(~happens).tolist()]
+    states = [held.states[~happens]]
+    for kraus in what.kraus:
+        records += [held.records[k] for k in here.tolist()]
+        states.append(applied(kraus, wires, held.states[here]))
+    return held.parts(records, np.concatenate(states))
 
 
 def map_distance(one: list[States], two: list[States], groups: Ints) -> float:
