@@ -18,6 +18,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from qattn_compiler.circuit.gates import MEASURE
 from qattn_compiler.circuit.params import Parameter
 from qattn_compiler.circuit.table import Circuit
 from qattn_compiler.errors import VerificationError
@@ -35,6 +36,8 @@ Values = dict[str, float]
 
 TOLERANCE: Final = 1e-7
 """Allowed entry of the difference of two isometries or states, and allowed sum of what is rounded off."""
+FEW: Final = 32
+"""Where there may be more classical histories, what proves circuits of any size is tried before them."""
 MAX_UNITARY: Final = 10
 """Circuits on up to so many qubits are compared as whole isometries,"""
 UNITARY_WORK: Final = 3e8
@@ -207,6 +210,8 @@ class _Judge:
         points = _points(core, self.seed)
         if points is None:
             return self._undecided("derived parameters have no real values where they were tried")
+        if _histories(core) > FEW and (proved := self._at_any_size(core, whole is core, points)).equal:
+            return proved
         found = self._on_basis(core, points)
         if found is not None and found.equal is False:
             if whole is not core:
@@ -325,6 +330,15 @@ def _normal(rng: np.random.Generator, size: int) -> States:
 
 def _work(pair: Pair, columns: int, points: list[Values]) -> float:
     return float(len(pair.a) + len(pair.b)) * (1 << min(pair.size, 60)) * columns * len(points)
+
+
+def _histories(pair: Pair) -> int:
+    """How many there may be in either circuit."""
+    bits = (
+        sum(len(circuit.extras[k].operands) for k in circuit.extra[circuit.op == MEASURE].tolist())
+        for circuit in (pair.a, pair.b)
+    )
+    return 1 << min(62, max(bits))
 
 
 def _derived(pair: Pair) -> bool:

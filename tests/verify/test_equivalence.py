@@ -250,6 +250,22 @@ def test_what_is_measured_and_controlled(a, b, equal):
     assert qattn.verify(cirq.Circuit(b), cirq.Circuit(a)).equal is equal
 
 
+@pytest.mark.parametrize("steps", [4, 8])
+def test_many_histories_are_not_followed_where_a_proof_needs_none(steps):
+    def made(bridge):
+        line, out = cirq.LineQubit.range(steps + 1), cirq.Circuit()
+        for k, (one, two) in enumerate(pairwise(line)):
+            out.append(cirq.rx(0.3 + k)(q) for q in line[k:])
+            out.append(bridge(one, two))
+            out.append([M(one, key=f"m{k}"), cirq.X(line[-1]).with_classical_controls(f"m{k}")])
+        return out + M(line[-1], key="z")
+
+    a, b = made(cirq.CZ), made(lambda p, q: [cirq.H(q), cirq.CX(p, q), cirq.H(q)])
+    found = same(a, b)
+    assert (found.method == "pauli-words") == (steps > 5)
+    assert qattn.verify(a, made(lambda p, q: [cirq.CZ(p, q), cirq.T(q)])).equal is False
+
+
 def test_what_cannot_be_looked_into_is_undecided():
     builder, other = Builder(range(2)), Builder(range(2))
     for one, name in ((builder, "h"), (other, "x")):
