@@ -41,9 +41,14 @@ MODULES: Final[dict[str, tuple[str, ...]]] = {
         "qattn_compiler.synth.parity_kernels",
         "qattn_compiler.synth.steiner_kernels",
     ),
+    "proof": (
+        "qattn_compiler.verify.replay_kernels",
+        "qattn_compiler.verify.window_kernels",
+        "qattn_compiler.verify.word_kernels",
+    ),
 }
 """Modules with kernels by the stage that needs them: attention; circuits at level 2; circuits at level 3 and
-passes that only run when they are asked for."""
+passes that only run when they are asked for; proofs of circuits."""
 
 RARE: Final = frozenset({"canonicalise_all", "reflect_towards"})
 """Kernels for entanglers that few machines have; compiled when they are first used."""
@@ -61,7 +66,7 @@ _SHORT: Final = 4
 
 def stages(level: int) -> tuple[str, ...]:
     """The stages that optimising circuits at a level needs."""
-    return tuple(MODULES)[: max(1, level)]
+    return ("compile", "optimize", "search")[: max(1, level)]
 
 
 def is_cold(wanted: tuple[str, ...] = ("compile",)) -> bool:
@@ -156,10 +161,12 @@ def program_example() -> None:
     from qattn_compiler import targets
     from qattn_compiler.lower.amplitude import encode
     from qattn_compiler.lower.batch import Terms
+    from qattn_compiler.passes.circuit.absorb_swaps import AbsorbSwaps
     from qattn_compiler.passes.circuit.resynthesise_two_qubit import ResynthesiseTwoQubit
     from qattn_compiler.unit import Way, compile_unit
 
     ResynthesiseTwoQubit().run(_written((("cz", 0, 1), ("h", 0), ("cz", 0, 1), ("measure", 0, 1))))
+    AbsorbSwaps().run(_written((("cz", 0, 1), ("swap", 0, 1), ("h", 0))))
     target = targets.get("google.willow")
     weights = np.full((1, 4), 0.25)
     batch = encode(Terms(weights, weights, np.zeros(1)))[0]
@@ -168,24 +175,27 @@ def program_example() -> None:
 
 
 def route_example() -> None:
-    """A chain too long for a ring on the default machine, so that paths are searched as well."""
+    """A chain too long for a ring on the default machine, so that paths are searched as well; a state."""
     from qattn_compiler import targets
+    from qattn_compiler.synth.chip_state import plan_state
 
     chain = _written(tuple(("cz", qubit, qubit + 1) for qubit in range(99)))
     willow = targets.get("google.willow")
     willow.route(1, 0).route(chain)
     pairs = [(a, b) for a in range(5) for b in range(a)]
     willow.route(1, 0).route(_written(tuple(("cz", a, b) for a, b in pairs)))
+    plan_state(willow.device, 3)
 
 
 def pauli_example() -> None:
-    """Toffoli gates whose rotations merge into quarter turns, SWAPs, a wall."""
+    """Toffoli gates whose rotations merge into quarter and half turns, SWAPs, a wall."""
     from qattn_compiler.passes.circuit.optimize import Optimize
     from qattn_compiler.passes.circuit.resynthesise_paulis import ResynthesisePaulis
 
     gates = (*_TOFFOLI, ("cx", 1, 3), ("swap", 2, 3), *_TOFFOLI, ("t", 1), ("h", 1), ("t", 1))
     Optimize(2).candidates(_written((*gates, ("measure", 2), *_TOFFOLI)))
     ResynthesisePaulis(2, always=True).run(_written((*gates, ("measure", 2), *_TOFFOLI)))
+    ResynthesisePaulis(2, always=True).run(_written((*_TOFFOLI, *(("t", 3), ("cx", 3, 0), ("cx", 3, 0)) * 4)))
 
 
 def fold_example() -> None:
@@ -219,6 +229,31 @@ def boundary_example() -> None:
     RouteParities(device).route(_written(_TOFFOLI[1:-1]))
 
 
+def word_example() -> None:
+    """Gates on one and two qubits and a wall, as words of Pauli rotations; a replay of a routing."""
+    import numpy as np
+
+    from qattn_compiler.verify.replay import check_routing
+    from qattn_compiler.verify.words import by_words
+
+    here = np.arange(3)
+    one = _written((*_TOFFOLI, ("measure", 1)))
+    by_words(one, one.with_rows(np.arange(len(one))), here, here)
+    check_routing(one, one, here, here, np.ones((3, 3), dtype=bool))
+
+
+def window_example() -> None:
+    """Two circuits that differ by a gate and its inverse, and by the order of gates that commute."""
+    import numpy as np
+
+    from qattn_compiler.verify.windows import by_windows
+
+    here = np.arange(3)
+    one = _written((*_TOFFOLI, ("measure", 1)))
+    other = _written((("h", 0), ("h", 0), *_TOFFOLI, ("measure", 1)))
+    by_windows(one, other, here, here, np.zeros((1, 0)), ())
+
+
 _TOFFOLI: Final[tuple[tuple[Any, ...], ...]] = (
     *(("h", 2), ("cx", 1, 2), ("tdg", 2), ("cx", 0, 2), ("t", 2), ("cx", 1, 2), ("tdg", 2), ("cx", 0, 2)),
     *(("t", 1), ("t", 2), ("cx", 0, 1), ("t", 0), ("tdg", 1), ("cx", 0, 1), ("h", 2)),
@@ -242,4 +277,5 @@ _EXAMPLES: Final[dict[str, tuple[Callable[[], None], Callable[[], None]]]] = {
     "compile": (program_example, route_example),
     "optimize": (pauli_example, fold_example),
     "search": (search_example, boundary_example),
+    "proof": (word_example, window_example),
 }

@@ -92,7 +92,8 @@ def transpile(
     if verify not in (True, False, "auto"):
         raise OptionError(f'verify is {verify!r}; True, False or "auto" was expected')
     machine = targets.get(target) if isinstance(target, str) else target
-    kernel_cache.warm(kernel_cache.stages(optimization_level), progress)
+    stages = (*kernel_cache.stages(optimization_level), *(("proof",) if verify else ()))
+    kernel_cache.warm(stages, progress)
     begin = perf_counter()
     track = Track(atol, fidelity, progress, proves=bool(verify))
     source = read(circuit, partial(_with_native_controls, machine, optimization_level, track))

@@ -129,3 +129,45 @@ def test_processes_that_warm_one_cache(tmp_path):
     assert later.communicate(timeout=120)[0].strip() == "1"
     assert later.returncode == 0
     assert not list(tmp_path.rglob("*.tmp.*"))
+
+
+EXAMPLES = """
+from qattn_compiler import kernel_cache
+for own, other in kernel_cache._EXAMPLES.values():
+    own()
+    other()
+every = [
+    kernel
+    for modules in kernel_cache.MODULES.values()
+    for module in modules
+    for kernel in vars(kernel_cache.import_module(module)).values()
+    if hasattr(kernel, "py_func")
+]
+used = [kernel for kernel in every if kernel.signatures]
+for kernel in used:  # those that are called by compiled ones are compiled with them
+    names = kernel.py_func.__code__.co_names
+    called = [kernel.py_func.__globals__.get(name) for name in names]
+    used += [one for one in called if hasattr(one, "py_func") and one not in used]
+print(*(
+    f"{stage}: {kernel.__name__}"
+    for stage in kernel_cache.MODULES
+    for kernel in kernel_cache._kernels(stage)
+    if kernel not in used
+))
+"""
+
+
+def test_every_kernel_of_a_stage_is_compiled_by_its_examples():
+    """Else the stage is cold for ever, and each process runs the examples again."""
+    assert set(kernel_cache._EXAMPLES) == set(kernel_cache.MODULES)
+    done = subprocess.run([sys.executable, "-c", EXAMPLES], capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n")[0] == ""
+
+
+def test_every_module_of_kernels_belongs_to_a_stage():
+    root = Path(kernel_cache.__file__).parents[1]
+    known = {module for modules in kernel_cache.MODULES.values() for module in modules}
+    for folder, package in (("qattn_compiler", "qattn_compiler"), ("passes", "qattn_compiler.passes")):
+        for path in (root / folder).rglob("*kernels.py"):
+            inner = path.relative_to(root / folder).with_suffix("").as_posix().replace("/", ".")
+            assert f"{package}.{inner}" in known, path
