@@ -209,10 +209,10 @@ def _planned(packed: bytes, machine: int, size: int, seed: int) -> ChipState | N
     adjacent = bits.reshape(machine, machine).astype(bool)
     anywhere = np.full(size, -1, dtype=np.int64)
     starts = range(seed * STARTS, (seed + 1) * STARTS)
-    found = [kernels.search(adjacent, anywhere, TRIES, CAPS[0], HOT[0], start) for start in starts]
+    found = [kernels.search(adjacent, anywhere, TRIES, CAPS[0], HOT[0], start, False) for start in starts]
     found = sorted((one for one in found if one[0] < kernels.NEVER), key=lambda one: one[0])[:3]
     if 2**size > CAPS[0] + 1:
-        found = [kernels.search(adjacent, one[1], TRIES // 4, CAPS[1], HOT[1], seed) for one in found]
+        found = [kernels.search(adjacent, one[1], TRIES // 4, CAPS[1], HOT[1], seed, False) for one in found]
     plans = [walked(adjacent, places) for _, places in found]
     fit = [plan for plan in plans if plan is not None]
     return min(fit, key=lambda plan: plan.two_qubit_count) if fit else None

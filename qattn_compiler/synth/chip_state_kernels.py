@@ -249,7 +249,7 @@ def _mask(coordinates: int, basis: Ints, level: int) -> int:
 
 
 @numba.njit(cache=True, nogil=True)
-def cost(adjacent: NDArray[np.bool_], places: Ints, cap: int, none: Ints) -> float:
+def cost(adjacent: NDArray[np.bool_], places: Ints, cap: int, none: Ints, alone: bool) -> float:
     """Two-qubit gates of a preparation level by level on these places, those of long walks extrapolated.
 
     Args:
@@ -257,6 +257,7 @@ def cost(adjacent: NDArray[np.bool_], places: Ints, cap: int, none: Ints) -> flo
         places: shape (qubits,): machine qubits in the order of the levels.
         cap: steps that are made of each walk.
         none: an empty array of shape (0, 3).
+        alone: only the last level counts, with every other qubit on a line of its own.
     """
     size = len(places)
     near = np.zeros((size, size), dtype=np.bool_)
@@ -264,9 +265,10 @@ def cost(adjacent: NDArray[np.bool_], places: Ints, cap: int, none: Ints) -> flo
         for k in range(size):
             near[i, k] = adjacent[places[i], places[k]]
     masks = np.zeros(size, dtype=np.int64)
-    masks[0] = 1
+    for k in range(size - 1 if alone else 1):
+        masks[k] = 1 << k
     total = 0.0
-    for level in range(1, size):
+    for level in range(max(1, size - 1) if alone else 1, size):
         count, steps = walk(near, masks, level, level, cap, SOON, LATE, none, none[:, 0])
         if count < 0:
             return NEVER
@@ -288,7 +290,7 @@ def _random(state: NDArray[np.uint64]) -> float:
 
 @numba.njit(cache=True, nogil=True)
 def search(
-    adjacent: NDArray[np.bool_], start: Ints, tries: int, cap: int, hot: float, seed: int
+    adjacent: NDArray[np.bool_], start: Ints, tries: int, cap: int, hot: float, seed: int, alone: bool
 ) -> tuple[float, Ints]:
     """Places for the levels of a preparation, by simulated annealing.
 
@@ -299,6 +301,7 @@ def search(
         cap: see `cost`.
         hot: the first temperature, as a share of the cost.
         seed: of the random choices.
+        alone: see `cost`.
 
     Returns:
         the cost (`NEVER` if nothing was found) and the places.
@@ -318,7 +321,7 @@ def search(
         if places[k] < 0:
             return least, best
         inside[places[k]] = True
-    now = cost(adjacent, places, cap, none)
+    now = cost(adjacent, places, cap, none, alone)
     best[:], least = places, now
     for step in range(tries):
         heat = hot * now * (1.0 - step / tries) ** 2
@@ -338,7 +341,7 @@ def search(
                 continue
             places[i] = new
             inside[new] = True
-        after = cost(adjacent, places, cap, none)
+        after = cost(adjacent, places, cap, none, alone)
         if after < NEVER and (after <= now or _random(state) < np.exp((now - after) / max(heat, 1e-9))):
             now = after
             if now < least:
