@@ -539,6 +539,8 @@ def _qasm_u(builder: Builder, gate: QasmUGate) -> Rows:
     """RZ(phi) RY(theta) RZ(lambda) with OpenQASM's phase; RY is RX about an axis turned by pi / 2."""
     theta, phi, lmda = (scaled(builder, value, PI) for value in (gate.theta, gate.phi, gate.lmda))
     turn = plus(phi, 0.0, lmda)
+    if theta == 0.0:  # u1: what is diagonal shall look so
+        return [("rz", (0,), (turn,))], times(turn, 0.5)
     return [("phased_xz", (0,), (theta, turn, plus(times(lmda, -1.0), PI / 2)))], times(turn, 0.5)
 
 

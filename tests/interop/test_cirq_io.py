@@ -8,6 +8,7 @@ import cirq
 import numpy as np
 import pytest
 import sympy
+from cirq.circuits.qasm_output import QasmUGate
 from helpers import circuits, make, random_circuit, random_values, unitary
 from hypothesis import given
 
@@ -315,6 +316,13 @@ def test_cirq_puts_numbers_into_symbolic_global_phases():
     for value in (1.0, -1.0, 2.0, 0.0, 0.5, 1 / 3):
         (operation,) = cirq.resolve_parameters(to_cirq(columns), {"s": value}).all_operations()
         assert complex(operation.gate.coefficient) == pytest.approx(np.exp(1j * np.pi * value))
+
+
+def test_u1_of_openqasm_looks_diagonal():
+    columns = from_cirq(cirq.Circuit(QasmUGate(0.0, 0.3, 0.4)(Q[0])))
+    assert [GATES[code].name for code in columns.op] == ["rz"]
+    given_ = cirq.Circuit(QasmUGate(0.0, 0.3, 0.4)(Q[0]))
+    np.testing.assert_allclose(cirq_unitary(to_cirq(columns)), cirq_unitary(given_), atol=1e-9)
 
 
 def test_numeric_global_phase():
