@@ -117,12 +117,12 @@ def _optimised(result: Result, track: Track) -> Proof:
 def _native(result: Result, track: Track) -> Proof:
     """The native circuit is the routed one."""
     tolerance = max(EXACT, track.atol)
-    whole = Link("native", result.routed.circuit, result.native, tolerance=tolerance)
-    return check(whole, _links(track.claims, tolerance))
+    whole = Link("native", result.routed.circuit, result.native, tolerance=tolerance, local=True)
+    return check(whole, _links(track.claims, tolerance, local=True))
 
 
-def _links(claims: Any, tolerance: float) -> list[Link]:
-    return [Link(c.name, c.before, c.after, final=c.place, tolerance=tolerance) for c in claims]
+def _links(claims: Any, tolerance: float, local: bool = False) -> list[Link]:
+    return [Link(c.name, c.before, c.after, final=c.place, tolerance=tolerance, local=local) for c in claims]
 
 
 def _lenient(proof: Proof, track: Track) -> Proof:
@@ -155,7 +155,7 @@ def _written(result: Result) -> Proof:
         if error <= TOLERANCE:
             return Proof.of([Verdict("write", True, "columns", error, True, perf_counter() - begin)])
     native, back = (cirq_io.unplaced(replace(one, phase=0.0)) for one in (result.native, back))
-    return check(Link("write", native, back))
+    return check(Link("write", native, back, local=True))
 
 
 def _by_unitary(result: Result, allowed: float, checks: dict[str, float], why: str) -> Verification:

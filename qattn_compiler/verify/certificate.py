@@ -9,7 +9,8 @@ never "passed".
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from time import perf_counter
 from typing import Final
@@ -32,6 +33,9 @@ QUICK: Final = 2
 LONG: Final = 4000
 """Circuits with more rows are not compared by the others."""
 
+THREADED: Final = 20_000
+"""Parts of links on circuits with as many rows are checked two at a time."""
+
 
 @dataclass(frozen=True, eq=False)
 class Link:
@@ -44,6 +48,8 @@ class Link:
         initial, final: shape (n,): qubit of `after` for each of `before`, at the start and at the end; None
             stands for the same qubits.
         tolerance: rotations up to this angle (radians) may have been dropped, each on its own.
+        local: windows are the likelier proof; circuits of numbers are then compared by them first (words are
+            exact for symbols). Changes what a check costs, never its verdict.
     """
 
     name: str
@@ -52,6 +58,7 @@ class Link:
     initial: ArrayLike | None = None
     final: ArrayLike | None = None
     tolerance: float = EXACT
+    local: bool = False
 
     @property
     def places(self) -> tuple[Ints, Ints]:
@@ -78,7 +85,7 @@ class Step:
     Attributes:
         name: of the pass.
         equal: True, False, or None if it could not be decided.
-        method: "same object", "words", "windows", or both if both failed.
+        method: "same object", "words", "windows", or both if both failed ("words and windows").
         error: bound of the operator norm of what was rounded off or dropped.
         exact: False if symbols were compared at random values only.
         seconds: what the check took.
@@ -141,12 +148,44 @@ def check(whole: Link, parts: Sequence[Link] = (), seed: int = 0) -> Proof:
         return Proof.of([step])
     if parts:
         _check_fit(whole, parts)
-        proof = Proof.of([check_link(part, seed) for part in parts])
+        proof = Proof.of(_by_halves(parts, seed))
         if proof.equal is not None:
             return proof
     if step.equal is None:
         step = check_link(whole, seed)
     return Proof.of([step]) if step.equal is not None or not parts else proof
+
+
+def _by_halves(parts: Sequence[Link], seed: int) -> list[Step]:
+    """The verdicts on parts that were not proved together: each half at once, or else by its own halves."""
+    if len(parts) == 1:
+        return [check_link(parts[0], seed)]
+    middle = len(parts) // 2
+    halves = (parts[:middle], parts[middle:])
+    if max(len(part.before) for part in parts) < THREADED:
+        return [step for half in halves for step in _half(half, seed)]
+    with ThreadPoolExecutor(2) as pool:
+        return [step for steps in pool.map(lambda half: _half(half, seed), halves) for step in steps]
+
+
+def _half(parts: Sequence[Link], seed: int) -> list[Step]:
+    """The verdict on parts at once if that proves them, else those on their halves."""
+    if len(parts) > 1:
+        step = check_link(_joined(parts), seed, QUICK)
+        if step.equal is True:
+            return [step]
+    return _by_halves(parts, seed)
+
+
+def _joined(parts: Sequence[Link]) -> Link:
+    """What parts claim together."""
+    first, last = parts[0], parts[-1]
+    initial = final = np.arange(first.before.num_qubits)
+    for part in parts:
+        initial, final = part.places[0][initial], part.places[1][final]
+    name = f"{first.name} to {last.name}"
+    tolerance, local = max(part.tolerance for part in parts), any(part.local for part in parts)
+    return Link(name, first.before, last.after, initial, final, tolerance, local)
 
 
 def _check_fit(whole: Link, parts: Sequence[Link]) -> None:
@@ -177,20 +216,35 @@ def check_link(link: Link, seed: int = 0, attempts: int = len(ATTEMPTS)) -> Step
     if link.after is link.before and unmoved:
         return Step(link.name, True, "same object", 0.0, True, perf_counter() - begin)
     symbolic = link.before.is_symbolic or link.after.is_symbolic
-    word = by_words(link.before, link.after, initial, final, seed, max(EXACT, link.tolerance))
-    refuted = word.equal is False and word.deviation > _allowed(link)
-    if word.equal or refuted:
-        return Step(link.name, word.equal, "words", word.error, True, perf_counter() - begin, word.detail)
+    ways = (_windows, _words) if link.local and not symbolic else (_words, _windows)
+    details = []
+    for way in ways:
+        found = way(link, seed, attempts)
+        if found.equal is not None:
+            return replace(found, seconds=perf_counter() - begin)
+        details.append(found.detail)
+    method = " and ".join(way.__name__[1:] for way in ways)
+    return Step(link.name, None, method, 0.0, not symbolic, perf_counter() - begin, "; ".join(details))
+
+
+def _words(link: Link, seed: int, attempts: int) -> Step:
+    """The link by its words; what is small enough to have been allowed refutes nothing."""
+    patient = attempts > QUICK
+    found = by_words(link.before, link.after, *link.places, seed, max(EXACT, link.tolerance), patient)
+    equal = None if found.equal is False and found.deviation <= _allowed(link) else found.equal
+    return Step(link.name, equal, "words", found.error, True, 0.0, found.detail)
+
+
+def _windows(link: Link, seed: int, attempts: int) -> Step:
+    """The link by windows; behind a channel a difference may not be seen, and refutes nothing."""
     names, values = parameter_values(link.before, link.after, seed)
+    symbolic = link.before.is_symbolic or link.after.is_symbolic
     rows = max(len(link.before), len(link.after))
     ways = ATTEMPTS[: attempts if rows <= LONG else QUICK]
-    found = by_windows(link.before, link.after, initial, final, values, names, ways)
-    refuted = found.equal is False and found.deviation > _allowed(link) and not has_channels(link.before)
-    if found.equal or refuted:
-        seconds = perf_counter() - begin
-        return Step(link.name, found.equal, "windows", found.error, not symbolic, seconds, found.detail)
-    detail = f"{word.detail}; {found.detail}"
-    return Step(link.name, None, "words and windows", 0.0, not symbolic, perf_counter() - begin, detail)
+    found = by_windows(link.before, link.after, *link.places, values, names, ways)
+    small = found.deviation <= _allowed(link) or has_channels(link.before)
+    equal = None if found.equal is False and small else found.equal
+    return Step(link.name, equal, "windows", found.error, not symbolic, 0.0, found.detail)
 
 
 def _allowed(link: Link) -> float:

@@ -18,6 +18,9 @@ Strings = NDArray[np.uint64]
 
 ONE = np.uint64(1)
 QUARTER = np.pi / 2
+HOPELESS = 256
+"""With more elements of the second half than this that met nothing, and a quarter of what it read, while more
+than that are left of the first, the rest is not read."""
 
 
 @numba.njit(cache=True, nogil=True)
@@ -163,6 +166,7 @@ def cancel(  # noqa: C901 - one loop with its state
     num_wires: int,
     reach: int,
     tol: float,
+    turn: int,
 ) -> tuple[Strings, Ints, Ints, Floats, float]:
     """Read a word of rotations and walls from the left, cancelling and merging what can meet.
 
@@ -178,6 +182,8 @@ def cancel(  # noqa: C901 - one loop with its state
         num_wires: wire numbers are below this.
         reach: how many elements are looked back at most.
         tol: an angle this close to a multiple of a quarter turn is one (radians).
+        turn: the first step of the second half, which gives up once it is hopeless (see HOPELESS); `steps`
+            for never.
 
     Returns:
         the frame (2 wires, 2 W) with its powers, the steps of the elements that are left, their angles (left,
@@ -206,7 +212,11 @@ def cancel(  # noqa: C901 - one loop with its state
     first, after = np.full(buckets, -1, dtype=np.int64), np.full(steps, -1, dtype=np.int64)
     used = 0
     lost = 0.0
+    read, fresh, old = 0, 0, 0  # elements read since the turn; of those left, since the turn and before
     for step in range(steps):
+        read += 1 if step >= turn else 0
+        if fresh > HOPELESS + read // 4 and old > fresh:
+            break
         begin[step] = begin[step + 1] = used
         if wall[step] == 0:
             quarter, off = _quarters(angles[step], tol)
@@ -218,6 +228,7 @@ def cancel(  # noqa: C901 - one loop with its state
                 lost += off
                 if quarter:
                     _step(frame, power, wires[step], axes[step], string, r, quarter)
+                read -= 1 if step >= turn else 0
                 continue
             strings[used] = string
             powers[used] = r
@@ -246,6 +257,10 @@ def cancel(  # noqa: C901 - one loop with its state
             back[step], ahead[step] = last, steps
             bucket = _bucket(strings, begin, step, buckets)
             after[step], first[bucket] = first[bucket], step
+            if step >= turn:
+                fresh += 1
+            else:
+                old += 1
             continue
         if wall[step] == 0:
             flip = _minus(strings[begin[found]], powers[begin[found]]) != _minus(string, powers[begin[step]])
@@ -273,6 +288,10 @@ def cancel(  # noqa: C901 - one loop with its state
                     power[k] = _turn(p, rp, frame[k], power[k], quarter)
         _forget(first, after, _bucket(strings, begin, found, buckets), found)
         back[ahead[found]], ahead[back[found]] = back[found], ahead[found]
+        if found >= turn:
+            fresh -= 1
+        else:
+            old -= 1
     left = []
     at = ahead[steps]
     while at != steps:

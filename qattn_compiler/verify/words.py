@@ -116,7 +116,13 @@ class Word:
 
 
 def by_words(
-    a: Circuit, b: Circuit, initial: Ints, final: Ints, seed: int = 0, tolerance: float = EXACT
+    a: Circuit,
+    b: Circuit,
+    initial: Ints,
+    final: Ints,
+    seed: int = 0,
+    tolerance: float = EXACT,
+    patient: bool = True,
 ) -> Word:
     """Whether b is a, with qubits placed.
 
@@ -126,6 +132,7 @@ def by_words(
         initial, final: shape (n,): qubit of b for each of a, at the start and at the end.
         seed: of the points at which symbolic angles are compared.
         tolerance: angles (radians) this close to a multiple of a quarter turn are one.
+        patient: read on where little of b has met something of a (`word_kernels.HOPELESS`).
     """
     from qattn_compiler.verify.word_kernels import cancel
 
@@ -140,7 +147,7 @@ def by_words(
     both = spelling.of(_in_layers(a), np.arange(size), _in_layers(b), label)
     frame, power, left, angles, lost = cancel(
         *(both.wires, both.axes, both.angles, both.wall, both.begin, both.wall_wires),
-        *(size + len(keys), REACH, tolerance),
+        *(size + len(keys), REACH, tolerance, len(both.wall) if patient else both.middle),
     )
     end = label[np.asarray(initial, dtype=np.int64)]
     same = not len(left) and _renames(frame, power, end, size + len(keys))
@@ -198,6 +205,7 @@ class _Steps:
     wall: Ints
     begin: Ints
     wall_wires: Ints
+    middle: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -242,7 +250,7 @@ class _Spelling:
         width = np.zeros(steps + 1, dtype=np.int64)
         width[[1 + step for step in strings]] = [len(one) for one in strings.values()]
         listed = [wire for step in sorted(strings) for wire in strings[step]]
-        return _Steps(wires, axes, angles, wall, np.cumsum(width), np.array(listed, dtype=np.int64))
+        return _Steps(wires, axes, angles, wall, np.cumsum(width), np.array(listed, dtype=np.int64), middle)
 
     def _forms(self, circuit: Circuit) -> Floats:
         """Constants and symbolic parts of the angles, shape (1 or 1 + points, rows, 3)."""

@@ -20,6 +20,7 @@ from qattn_compiler.passes.circuit.fuse_single_qubit import FuseSingleQubit
 from qattn_compiler.passes.circuit.merge_rotations import MergeRotations
 from qattn_compiler.search import Search, Track
 from qattn_compiler.transpile_proof import Result, prove
+from qattn_compiler.verify import certificate
 from qattn_compiler.verify.certificate import Link, Proof, check, check_link
 
 
@@ -48,13 +49,61 @@ def test_a_chain_is_proved():
     assert proof.to_dict()["equal"] is True
 
 
-def test_a_wrong_link_is_refuted_or_left_open_but_never_proved():
+@pytest.mark.parametrize("local", [False, True])
+@pytest.mark.parametrize("threaded", [0, 10**9])
+def test_a_wrong_link_is_refuted_or_left_open_but_never_proved(local, threaded, monkeypatch):
+    monkeypatch.setattr(certificate, "THREADED", threaded)
     for row in range(0, 40, 3):
-        links = chain(row)
+        links = [replace(link, local=local) for link in chain(row)]
         wrong = links[1].after.with_rows(np.delete(np.arange(len(links[1].after)), row % len(links[1].after)))
         links[1] = replace(links[1], after=wrong)
         links[2] = replace(links[2], before=wrong, after=FuseSingleQubit().run(wrong))
         assert check(whole(links), links).equal is not True
+
+
+@pytest.mark.parametrize("threaded", [0, 10**9])
+def test_parts_that_move_qubits_are_proved_by_halves(threaded, monkeypatch):
+    """Qubits renamed at random in every part: what the halves claim is composed rightly."""
+    monkeypatch.setattr(certificate, "THREADED", threaded)
+    rng = np.random.default_rng(threaded % 7)
+    now, links = random_circuit(rng, 6, 60), []
+    for _ in range(5):
+        place = rng.permutation(6)
+        wires = np.where(now.operands >= 0, place[now.operands], -1).astype(now.operands.dtype)
+        after = MergeRotations().run(replace(now, operands=wires))
+        links.append(Link(f"part {len(links)}", now, after, initial=place, final=place))
+        now = after
+    composed = np.arange(6)
+    for link in links:
+        composed = np.asarray(link.final)[composed]
+    claim = Link("whole", links[0].before, now, composed, composed)
+    checked, real = [], certificate.check_link
+
+    def only_parts(link: Link, *given: int) -> certificate.Step:
+        checked.append(link.name)
+        found = real(link, *given)
+        assert found.equal is True
+        return replace(found, equal=None) if len(checked) in (1, 2) else found
+
+    monkeypatch.setattr(certificate, "check_link", only_parts)
+    proof = check(claim, links)
+    assert proof.equal is True
+    assert checked[0] == "whole"
+    assert any(" to " in name for name in checked[1:])
+    assert 1 < len(proof.steps) < len(links)
+    monkeypatch.setattr(certificate, "check_link", real)
+    swapped = replace(claim, final=composed[[1, 0, 2, 3, 4, 5]])
+    with pytest.raises(VerificationError, match="final layout"):
+        check(swapped, links)
+
+
+@pytest.mark.parametrize("local", [False, True])
+def test_where_windows_come_first_the_verdict_is_the_same(local):
+    for seed in range(20):
+        links = [replace(link, local=local) for link in chain(seed)]
+        assert check_link(replace(whole(links), local=local)).equal is True
+        wrong = replace(links[0].before, angles=links[0].before.angles + 0.01)
+        assert check_link(Link("wrong", wrong, links[0].after, local=local)).equal is not True
 
 
 def test_links_must_fit():

@@ -15,10 +15,12 @@ from qattn_compiler.circuit.table import Builder, Circuit, Extra
 from qattn_compiler.passes.circuit.cancel_inverses import CancelInverses
 from qattn_compiler.passes.circuit.decompose import DecomposeTwoQubit
 from qattn_compiler.passes.circuit.fold_phases import FoldPhases
+from qattn_compiler.passes.circuit.fuse_single_qubit import FuseSingleQubit
 from qattn_compiler.passes.circuit.merge_rotations import MergeRotations
 from qattn_compiler.passes.circuit.resynthesise_parities import ResynthesiseParities
 from qattn_compiler.passes.circuit.resynthesise_paulis import ResynthesisePaulis
 from qattn_compiler.verify.compare import distance_up_to_phase
+from qattn_compiler.verify.word_kernels import HOPELESS
 from qattn_compiler.verify.words import TURNS, Word, by_words
 
 PAULI = {
@@ -193,3 +195,35 @@ def test_a_hundred_qubits_and_many_gates():
     angles[row, 0] += 1e-4
     found = words(a, replace(b, angles=angles))
     assert found.equal is not True
+
+
+# -- giving up
+
+
+def deep(rng: np.random.Generator, layers: int) -> list[tuple]:
+    """Generic rotations between CZs of neighbours: nothing merges."""
+    rows: list[tuple] = []
+    for layer in range(layers):
+        for q in range(6):
+            rows += [(axis, q, float(rng.uniform(1, 2))) for axis in ("rx", "rz", "rx")]
+        rows += [("cz", (q, q + 1)) for q in range(layer % 2, 5, 2)]
+    return rows
+
+
+def test_an_impatient_reader_gives_up_where_a_patient_one_finds_nothing_either():
+    a = make(6, *deep(np.random.default_rng(0), 60))
+    b = FuseSingleQubit().run(a)
+    patient, quick = words(a, b), words(a, b, patient=False)
+    assert patient.equal is quick.equal is None
+    assert 60 * 18 + HOPELESS < quick.left < patient.left
+
+
+@pytest.mark.parametrize("patient", [False, True])
+def test_what_is_computed_and_taken_back_meets_itself(patient):
+    """A thousand rotations of the second circuit meet nothing of the first, and yet cancel."""
+    rng = np.random.default_rng(1)
+    there, tail = deep(rng, 60), deep(rng, 2)
+    back = [(name, wires, *(-angle for angle in angles)) for name, wires, *angles in reversed(there)]
+    long, short = make(6, *there, *back, *tail), make(6, *tail)
+    for a, b in ((short, long), (long, short), (long, long)):
+        assert words(a, b, patient=patient).equal is True
