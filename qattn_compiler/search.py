@@ -19,6 +19,7 @@ from qattn_compiler.passes.circuit.merge_rotations import MergeRotations
 from qattn_compiler.passes.circuit.optimize import Claim, Optimized
 from qattn_compiler.passes.circuit.route import Route
 from qattn_compiler.passes.circuit.route_parities import RouteParities
+from qattn_compiler.passes.placement.place_blocks import PlaceBlocks
 from qattn_compiler.pipeline import Pass, Pipeline
 from qattn_compiler.progress import Progress, silent
 from qattn_compiler.report.metrics import metrics
@@ -66,6 +67,7 @@ class Search:
         routed, chosen = min(map(self._best_route, self._promising(found)), key=self._price_of)
         if self.level >= 3 and routed.swaps:
             routed, chosen = self._with_parities(found, routed, chosen)
+            routed, chosen = self._with_blocks(found, routed, chosen)
         track.steps.append(Step("optimize", "logical", optimized, metrics(chosen.circuit)))
         track.progress("route", len(found), len(found))
         track.dropped += chosen.dropped
@@ -107,6 +109,24 @@ class Search:
                 if other is not None and (price := self._price(other.circuit)) < best[0]:
                     best = price, other, one
         return best[1:]
+
+    def _with_blocks(
+        self, found: list[Optimized], routed: Routed, chosen: Optimized
+    ) -> tuple[Routed, Optimized]:
+        """The route, or that of a circuit whose multiplexed rotations were built anew where they lie, if this
+        costs less."""
+        placer = PlaceBlocks(self.machine.device, self.seed)
+        free = [one for one in found if one.circuit.qubits != self.machine.device.qubits]
+        ways = [(placer.place(one.circuit), one) for one in free]
+        placed, one = min(ways, key=lambda way: way[0].cost if way[0] else np.inf, default=(None, chosen))
+        if placed is None or placed.cost > entanglers(routed.circuit):
+            return routed, chosen
+        trail = one.trail
+        if trail is not None:
+            trail = (*trail, Claim(placer.name, one.circuit, placed.circuit, placed.final))
+        new = replace(one, circuit=placed.circuit, place=placed.final[one.place], trail=trail)
+        other = self._route("count").route(placed.circuit, placed.places)
+        return min((routed, chosen), (other, new), key=self._price_of)
 
     def _route(self, objective: str, effort: str = "usual") -> Route:
         return self.machine.route(self.level, self.seed, effort, objective)

@@ -161,6 +161,29 @@ def plan_multiplexor(
     return min(plans, key=lambda plan: (plan.two_qubit_count, _loss(plan, device))) if plans else None
 
 
+def plan_parities(
+    device: Device, places: ArrayLike, parities: Ints, residual: int = 0, seed: int = 0
+) -> ChipMultiplexor | None:
+    """CX that bring the target past some parities of its controls, on given places; None if some parity
+    cannot be reached there.
+
+    Args:
+        device: its couplings count.
+        places: shape (controls + 1,): machine qubits, the target last.
+        parities: masks (bit i: control i), ascending and different.
+        residual: the parity that is left on the target at the end (a mask).
+        seed: of the search.
+
+    Raises:
+        CircuitError: the places are none, or there are too many controls.
+    """
+    controls = len(np.asarray(places)) - 1
+    if not 0 <= controls <= MAX_CONTROLS:
+        raise CircuitError(f"a multiplexor has 0 to {MAX_CONTROLS} controls here, not {controls}")
+    plans = _plans(device, _checked(places, controls, device), parities, True, seed, residual)
+    return min(plans, key=lambda plan: plan.two_qubit_count) if plans else None
+
+
 def _wanted(angles: Sequence[Angle] | Floats | None, controls: int) -> Ints:
     """The parities that some angles need, ascending."""
     if angles is None:
@@ -222,15 +245,17 @@ def _places(device: Device, controls: int, seed: int) -> list[Ints]:
     return [places for cost, places in found if cost < kernels.NEVER]
 
 
-def _plans(device: Device, places: Ints, wanted: Ints, restore: bool, seed: int) -> list[ChipMultiplexor]:
+def _plans(
+    device: Device, places: Ints, wanted: Ints, restore: bool, seed: int, residual: int = 0
+) -> list[ChipMultiplexor]:
     """The walk, and for few parities the network, on given places."""
     near = np.ascontiguousarray(device.adjacency[np.ix_(places, places)])
     out = []
     if len(wanted) <= FEW and _is_connected(near):
-        out.append(_by_network(near, places, wanted, seed))
+        out.append(_by_network(near, places, wanted, seed, residual))
     walked = _walked(near, places, wanted)
     if walked is not None:
-        out.append(_restored(near, walked, seed) if restore else walked)
+        out.append(_restored(near, walked, seed, residual) if restore else walked)
     return out
 
 
@@ -244,10 +269,19 @@ def _neighbours(near: NDArray[np.bool_]) -> NDArray[np.int32]:
     return steiner.neighbours_of(len(near), np.argwhere(np.triu(near)))
 
 
-def _by_network(near: NDArray[np.bool_], places: Ints, wanted: Ints, seed: int) -> ChipMultiplexor:
+def _outputs(size: int, residual: int) -> NDArray[np.uint8]:
+    """What the places hold at the end: each its own bit, the last (the target) a parity beside it."""
+    out = np.eye(size, dtype=np.uint8)
+    out[-1] ^= ((residual >> np.arange(size)) & 1).astype(np.uint8)
+    return out
+
+
+def _by_network(
+    near: NDArray[np.bool_], places: Ints, wanted: Ints, seed: int, residual: int
+) -> ChipMultiplexor:
     """Each parity by a Steiner tree, and every qubit given back."""
     size = len(places)
-    eye = np.eye(size, dtype=np.uint8)
+    eye = _outputs(size, residual)
     masks = wanted | 1 << (size - 1)
     parities = ((masks[:, None] >> np.arange(size)) & 1).astype(np.uint8)
     if size == 1:
@@ -292,16 +326,17 @@ def _walked(near: NDArray[np.bool_], places: Ints, wanted: Ints) -> ChipMultiple
     return ChipMultiplexor(places, table, kept, np.arange(controls + 1), outputs)
 
 
-def _restored(near: NDArray[np.bool_], plan: ChipMultiplexor, seed: int) -> ChipMultiplexor:
+def _restored(near: NDArray[np.bool_], plan: ChipMultiplexor, seed: int, residual: int) -> ChipMultiplexor:
     """The walk, and what gives its qubits back with the fewest CX."""
     size = len(plan.places)
-    eye, here = np.eye(size, dtype=np.uint8), np.arange(size)
+    eye, here = _outputs(size, residual), np.arange(size)
     if np.array_equal(plan.outputs, eye):
         return plan
     none = np.zeros((0, size), dtype=np.uint8)
-    net = steiner.synthesise(_inverse(plan.outputs), none, _neighbours(near), seed, 8)
+    left = (eye.astype(np.int64) @ _inverse(plan.outputs) % 2).astype(np.uint8)
+    net = steiner.synthesise(left, none, _neighbours(near), seed, 8)
     closings = [(net.steps, net.place)] if net is not None else []
-    back = _backwards(near, plan)
+    back = _backwards(near, plan, residual)
     if back is not None:
         closings.append((back, here))
     steps, ends = min(closings, key=lambda one: len(one[0]))
@@ -315,7 +350,7 @@ def _inverse(matrix: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return out
 
 
-def _backwards(near: NDArray[np.bool_], plan: ChipMultiplexor) -> Ints | None:
+def _backwards(near: NDArray[np.bool_], plan: ChipMultiplexor, residual: int) -> Ints | None:
     """The moves in reverse, and on the way the target's parity taken off by what its neighbours hold then."""
     size = len(plan.places)
     target, moves = size - 1, plan.steps[(plan.steps[:, 0] >= 0) & (plan.steps[:, 1] != size - 1)]
@@ -328,7 +363,7 @@ def _backwards(near: NDArray[np.bool_], plan: ChipMultiplexor) -> Ints | None:
         if time < len(moves):
             a, b, _ = moves[len(moves) - 1 - time].tolist()
             held[b] ^= held[a]
-    chosen = _least_sum(held[target] & ~(1 << target), offers)
+    chosen = _least_sum((held[target] ^ residual) & ~(1 << target), offers)
     if chosen is None:
         return None
     out: list[tuple[int, int, int]] = []
