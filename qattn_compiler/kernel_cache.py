@@ -37,6 +37,7 @@ MODULES: Final[dict[str, tuple[str, ...]]] = {
         "qattn_compiler.passes.circuit.boundary_kernels",
         "qattn_compiler.passes.circuit.schedule_kernels",
         "qattn_compiler.passes.circuit.three_qubit_kernels",
+        "qattn_compiler.passes.placement.kernels",
         "qattn_compiler.synth.instantiate_kernels",
         "qattn_compiler.synth.parity_kernels",
         "qattn_compiler.synth.steiner_kernels",
@@ -215,18 +216,20 @@ def search_example() -> None:
 
 
 def boundary_example() -> None:
-    """Known inputs, measurements, SWAPs; a schedule; a parity network on a machine."""
+    """Known inputs, measurements, SWAPs; a schedule; a parity network and a multiplexor on a machine."""
     from qattn_compiler import targets
     from qattn_compiler.circuit.table import Builder
     from qattn_compiler.passes.circuit.decouple import Decouple
     from qattn_compiler.passes.circuit.route_parities import RouteParities
     from qattn_compiler.passes.circuit.schedule import Schedule
     from qattn_compiler.passes.circuit.simplify_boundaries import SimplifyBoundaries
+    from qattn_compiler.passes.placement.place_blocks import PlaceBlocks
 
     SimplifyBoundaries(True, True, True).run(_written((*_TOFFOLI, ("swap", 1, 2), ("measure", 1))))
     device = targets.get("google.willow").device
     Decouple(device).run(Schedule(device).run(Builder(device.qubits).build()))
     RouteParities(device).route(_written(_TOFFOLI[1:-1]))
+    PlaceBlocks(device).place(_written((("cz", 0, 2), ("sx", 2), ("cz", 1, 2), ("sxdg", 2)) * 2))
 
 
 def word_example() -> None:

@@ -1,4 +1,4 @@
-"""Find multiplexed rotations in a circuit: rotations of one qubit about one axis between CX or CZ from others.
+"""Find multiplexed rotations in a circuit: rotations of a qubit about one axis, between CX or CZ from others.
 
 Between two CX onto it (or CZ with it) a rotation of the target about an axis at right angles to theirs is a
 rotation whose sign a parity of the controls decides. Such rotations all commute, so that the order in which
@@ -273,10 +273,12 @@ def _leans(circuit: Circuit, row: int, turns: Floats) -> bool:
 
 
 def _target(scan: _Scan, wires: list[int], turned: list[bool]) -> int | None:
-    """Which of a CZ's qubits is the target: one that already is, or the only one that is rotated next."""
+    """Which of a CZ's qubits is the target: one that already is, with the other for a control; the only one
+    that is rotated next; one that already is."""
     held = [k for k, wire in enumerate(wires) if wire in scan.open and scan.open[wire].flip == _Z]
-    if len(held) == 1:
-        return held[0]
-    if len(held) == 2:
-        return max(held, key=lambda k: scan.open[wires[k]].flips)
-    return turned.index(True) if turned.count(True) == 1 else None
+    known = [k for k in held if wires[1 - k] in scan.open[wires[k]].controls]
+    if len(known) == 1:
+        return known[0]
+    if turned.count(True) == 1:
+        return turned.index(True)
+    return max(held, key=lambda k: scan.open[wires[k]].flips, default=None)

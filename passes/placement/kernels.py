@@ -222,7 +222,7 @@ def search(
         sizes, flips: shape (blocks,): its qubits, its CX.
         weights: shape (blocks + pairs,): how often there is such a block, or pair.
         pairs: shape (pairs, 2).
-        begin, parts: the blocks, and the pairs after them, in which qubit q is: parts[begin[q] : begin[q + 1]].
+        begin, parts: parts[begin[q] : begin[q + 1]] are the blocks, and then the pairs, that qubit q is in.
         tries: changes that are tried.
         cap: see `block_cost`.
         hot: the first temperature, as a share of the cost.

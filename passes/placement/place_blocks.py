@@ -1,10 +1,11 @@
 """Place multiplexed rotations on a machine and build each anew from its own couplings.
 
 A router sees CX gates, in an order that was best where all qubits are coupled. A multiplexed rotation
-(`blocks`) may visit its parities in any order and on any of its qubits' lines: once its qubits have places, it
-is synthesised there (`synth.chip_multiplexor`). Places are searched for all blocks of a circuit together, by
-what their walks would cost, and by the distances of what interacts beside them, so that a control that is
-wanted often is beside its target, blocks that share qubits agree, and those that share none lie side by side.
+(`blocks`) may visit its parities in any order, and move its qubits: once they have places, its target is
+swapped to where a walk is short, and it is synthesised there (`synth.chip_multiplexor`). Places are searched
+for all blocks of a circuit together, by what their walks would cost, and by the distances of what interacts
+beside them, so that a control that is wanted often is beside its target, blocks that share qubits agree, and
+those that share none lie side by side.
 """
 
 from __future__ import annotations
@@ -102,7 +103,7 @@ class PlaceBlocks:
         if not blocks or sum(block.flips for block in blocks) < share:
             return None
         made = [self._written(circuit, pieces, places) for places in self._places(circuit, blocks, rows)]
-        return min(made, key=lambda one: one.cost) if any(one.blocks for one in made) else None
+        return min((one for one in made if one.blocks), key=lambda one: one.cost, default=None)
 
     def _written(self, circuit: Circuit, pieces: list[int | Block], places: Ints) -> Placed:
         writing = _Writing(circuit, self.device, places, self.seed)
@@ -115,9 +116,8 @@ class PlaceBlocks:
         pairs = places[out.operands[out.is_two_qubit]]
         hops = self.device.distance[pairs[:, 0], pairs[:, 1]].astype(np.float64)
         swaps = int((out.op == SWAP).sum())
-        return Placed(
-            out, places, writing.wire.astype(np.int32), writing.built, float((3 * hops - 2).sum() + 2 * swaps)
-        )
+        cost = float((3 * hops - 2).sum() + 2 * swaps)
+        return Placed(out, places, writing.wire.astype(np.int32), writing.built, cost)
 
     def _places(self, circuit: Circuit, blocks: list[Block], rows: Ints) -> list[Ints]:
         """Some good ones."""
@@ -249,12 +249,13 @@ class _Problem:
     def of(circuit: Circuit, blocks: list[Block], rows: Ints) -> _Problem:
         kinds = Counter((*block.controls, block.target, -block.flips) for block in blocks)
         most = max(len(kind) - 1 for kind in kinds)
-        table = np.array([[*kind[:-1], *[-1] * (most + 1 - len(kind))] for kind in kinds], dtype=np.int64)
+        filled = [[*kind[:-1], *[-1] * (most + 1 - len(kind))] for kind in kinds]
+        table = np.array(filled, dtype=np.int64)
         sizes = np.array([len(kind) - 1 for kind in kinds], dtype=np.int64)
         flips = np.array([-kind[-1] for kind in kinds], dtype=np.int64)
         two = rows[circuit.is_two_qubit[rows]]
-        pairs, count = np.unique(np.sort(circuit.operands[two], axis=1), axis=0, return_counts=True)
-        pairs = pairs.reshape(-1, 2).astype(np.int64)
+        ends = np.sort(circuit.operands[two].astype(np.int64), axis=1)
+        pairs, count = np.unique(ends, axis=0, return_counts=True)
         weights = np.array([*kinds.values(), *count], dtype=np.float64)
         members = [(q, k) for k, kind in enumerate(kinds) for q in kind[:-1]]
         members += [(q, len(kinds) + k) for k, pair in enumerate(pairs.tolist()) for q in pair]
