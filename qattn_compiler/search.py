@@ -30,6 +30,10 @@ CLOSE: Final = 1.03
 """A circuit is routed at length beside the best one if a short search says that it costs at most so many
 times as much."""
 
+SURE: Final = 0.85
+"""If blocks that were built where they lie cost at most so much of what a short search for a route finds, no
+longer one is made."""
+
 
 @dataclass(frozen=True)
 class Search:
@@ -64,10 +68,7 @@ class Search:
         found = [self._joined(one) for one in optimizer.candidates(source, traced=track.proves)]
         optimized = perf_counter() - started
         track.progress("optimize", 1, 1)
-        routed, chosen = min(map(self._best_route, self._promising(found)), key=self._price_of)
-        if self.level >= 3 and routed.swaps:
-            routed, chosen = self._with_parities(found, routed, chosen)
-            routed, chosen = self._with_blocks(found, routed, chosen)
+        routed, chosen = self._cheapest(found)
         track.steps.append(Step("optimize", "logical", optimized, metrics(chosen.circuit)))
         track.progress("route", len(found), len(found))
         track.dropped += chosen.dropped
@@ -75,6 +76,19 @@ class Search:
         seconds = perf_counter() - started - optimized
         track.steps.append(Step("route", "route", seconds, metrics(routed.circuit)))
         return routed, chosen
+
+    def _cheapest(self, found: list[Optimized]) -> tuple[Routed, Optimized]:
+        """Of all routes that the level allows, the one that costs least."""
+        built = self._with_blocks(found) if self.level >= 3 else None
+        quick = self._quick_costs(found) if built or len(found) > 1 else []
+        if built and self._price_of(built)[0] <= SURE * min(quick)[0]:
+            return built
+        ways = list(map(self._best_route, self._promising(found, quick)))
+        best = min(ways, key=self._price_of)
+        if self.level < 3 or not best[0].swaps:
+            return best
+        best = self._with_parities(found, *best)
+        return min(best, built, key=self._price_of) if built else best
 
     def _joined(self, one: Optimized) -> Optimized:
         """With CX RZ CX as one gate, so that the router sees what commutes."""
@@ -110,23 +124,19 @@ class Search:
                     best = price, other, one
         return best[1:]
 
-    def _with_blocks(
-        self, found: list[Optimized], routed: Routed, chosen: Optimized
-    ) -> tuple[Routed, Optimized]:
-        """The route, or that of a circuit whose multiplexed rotations were built anew where they lie, if this
-        costs less."""
+    def _with_blocks(self, found: list[Optimized]) -> tuple[Routed, Optimized] | None:
+        """A circuit whose multiplexed rotations were built anew where they lie, if there is one."""
         placer = PlaceBlocks(self.machine.device, self.seed)
         free = [one for one in found if one.circuit.qubits != self.machine.device.qubits]
-        ways = [(placer.place(one.circuit), one) for one in free]
-        placed, one = min(ways, key=lambda way: way[0].cost if way[0] else np.inf, default=(None, chosen))
-        if placed is None or placed.cost > entanglers(routed.circuit):
-            return routed, chosen
+        ways = [(placed, one) for one in free if (placed := placer.place(one.circuit)) is not None]
+        if not ways:
+            return None
+        placed, one = min(ways, key=lambda way: way[0].cost)
         trail = one.trail
         if trail is not None:
             trail = (*trail, Claim(placer.name, one.circuit, placed.circuit, placed.final))
         new = replace(one, circuit=placed.circuit, place=placed.final[one.place], trail=trail)
-        other = self._route("count").route(placed.circuit, placed.places)
-        return min((routed, chosen), (other, new), key=self._price_of)
+        return self._route("count").route(placed.circuit, placed.places), new
 
     def _route(self, objective: str, effort: str = "usual") -> Route:
         return self.machine.route(self.level, self.seed, effort, objective)
@@ -139,16 +149,20 @@ class Search:
         finish = self.machine.physical_passes(self.level, self.track.atol)
         return cost_function(self.objective, self.machine.device)(finish.run(circuit))
 
-    def _promising(self, found: list[Optimized]) -> list[Optimized]:
-        """The circuit that costs least after a short search for a route; at level 3 also the second, if it
-        does not cost much more."""
-        if len(found) == 1:
-            return found
+    def _quick_costs(self, found: list[Optimized]) -> list[Cost]:
+        """What each circuit costs after a short search for a route."""
         quick = self._route("count", "quick")
         costs = []
         for number, one in enumerate(found):
             self.track.progress("route", number, len(found))
             costs.append(self._price(quick.route(one.circuit).circuit))
+        return costs
+
+    def _promising(self, found: list[Optimized], costs: list[Cost]) -> list[Optimized]:
+        """The circuit that costs least after a short search for a route; at level 3 also the second, if it
+        does not cost much more."""
+        if len(found) == 1:
+            return found
         first, second = sorted(range(len(found)), key=costs.__getitem__)[:2]
         if self.level < 3 or costs[second][0] > CLOSE * costs[first][0]:
             return [found[first]]
