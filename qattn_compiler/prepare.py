@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from qattn_compiler import kernel_cache, targets
 from qattn_compiler.circuit.table import Builder, Circuit
-from qattn_compiler.errors import CircuitError, TargetError, VerificationError
+from qattn_compiler.errors import CircuitError, OptionError, TargetError, VerificationError
 from qattn_compiler.interop import cirq_io
 from qattn_compiler.progress import Progress, silent
 from qattn_compiler.synth.chip_state import MAX_QUBITS, plan_state
@@ -33,6 +33,21 @@ REAL: Final = 1e-14
 """Imaginary parts up to here, the global phase taken off, are 0."""
 CLOSE: Final = 1e-9
 """Largest distance of a synthesised state from the wanted one."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Aim:
+    """A state to prepare in the place of the wanted one.
+
+    Attributes:
+        state: shape (2^size,), of norm 1.
+        fidelity: its squared overlap with the wanted state.
+        cut: what was left out, in words; empty for the state itself.
+    """
+
+    state: Amplitudes
+    fidelity: float = 1.0
+    cut: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,6 +72,7 @@ def prepare_state(
     optimization_level: int = 2,
     seed: int = 0,
     objective: str = "count",
+    fidelity: float = 1.0,
     verify: bool | Literal["auto"] = "auto",
     progress: Progress = silent,
 ) -> Transpiled:
@@ -66,18 +82,24 @@ def prepare_state(
     cascade of multiplexed rotations, the same with the machine's own couplings, magnitudes and phases one
     after the other, and the support's states merged one by one. The report's "preparation" names them.
 
+    With `fidelity` below 1, states near the wanted one are tried as well: of the least Schmidt rank of the
+    halves (1, 2, 4, ...; products again by their halves) and of the fewest amplitudes that keep it. What was
+    cut is in the report, with the squared overlap that is left; `objective="fidelity"` weighs it against the
+    errors of the machine's gates.
+
     Args:
         amplitudes: shape (2^k,), 1 <= k <= 16, real or complex, of norm 1 (big-endian: the first qubit is the
             most significant bit).
         target: name of the machine, or a `Target`.
         optimization_level, seed, objective, verify, progress: as in `transpile`.
+        fidelity: the least squared overlap |<wanted|prepared>|^2, 0 to 1.
 
     Returns:
         as `transpile`; the state's qubits are `cirq.NamedQubit("q0")`, ... in its layouts.
 
     Raises:
         CircuitError: the amplitudes are no state.
-        OptionError, TargetError: as in `transpile`.
+        OptionError, TargetError: as in `transpile`; the fidelity is none.
         VerificationError: the result is wrong (a bug).
     """
     state, size, norm = _checked(amplitudes)
@@ -87,11 +109,15 @@ def prepare_state(
     if size > machine.device.num_qubits:
         raise TargetError(f"the state has {size} qubits, {machine.name} has {machine.device.num_qubits}")
     best: Transpiled | None = None
+    chosen, least = _Way("", 0, lambda _: None), _Aim(state, 0.0)
     tried: list[dict[str, Any]] = []
-    for way in sorted(_ways(state, size, machine, seed), key=lambda way: way.least):
-        if best is not None and way.least > best.report.data["metrics"]["gates_2q"]:
+    aims = _aims(state, size, fidelity)
+    ways = [(way, aim) for aim in aims for way in _ways(aim.state, size, machine, seed)]
+    for way, aim in sorted(ways, key=lambda one: one[0].least):
+        worse = objective != "fidelity" or aim.fidelity <= least.fidelity
+        if best is not None and worse and way.least > best.report.data["metrics"]["gates_2q"]:
             continue
-        circuit = _written(way, state, size)
+        circuit = _written(way, aim.state, size)
         if circuit is None:
             continue
         found = transpile(
@@ -105,11 +131,13 @@ def prepare_state(
         )
         cost = found.report.data["metrics"]
         tried.append({"way": way.name, "gates_2q": cost["gates_2q"], "depth_2q": cost["depth_2q"]})
-        if best is None or _cost(found, objective) < _cost(best, objective):
-            best, chosen = found, way.name
+        tried[-1] |= {"fidelity": aim.fidelity, "cut": aim.cut} if aim.cut else {}
+        if best is None or _cost(found, objective, aim) < _cost(best, objective, least):
+            best, chosen, least = found, way, aim
     if best is None:
         raise VerificationError("no way to prepare the state came to an end")
-    data = {"way": chosen, "tried": tried, "norm_of_input": norm}
+    data: dict[str, Any] = {"way": chosen.name, "fidelity": least.fidelity, "cut": least.cut}
+    data |= {"tried": tried, "norm_of_input": norm}
     report = replace(best.report, data={**best.report.data, "preparation": data})
     initial, final = _layouts(best, size, machine)
     return replace(best, report=report, initial_layout=initial, final_layout=final)
@@ -124,12 +152,75 @@ def _layouts(found: Transpiled, size: int, machine: Target) -> tuple[dict[Any, A
     return {**found.initial_layout, **places}, {**found.final_layout, **places}
 
 
-def _cost(found: Transpiled, objective: str) -> tuple[float, ...]:
+def _aims(state: Amplitudes, size: int, fidelity: float) -> list[_Aim]:
+    """The state, and those near it that may take fewer gates.
+
+    Raises:
+        OptionError: the fidelity is none.
+    """
+    if isinstance(fidelity, bool) or not 0 < fidelity <= 1:
+        raise OptionError(f"fidelity is {fidelity!r}; a number above 0, at most 1, was expected")
+    exact = _Aim(state)
+    if fidelity == 1:
+        return [exact]
+    near, kept = _low_rank(state, size, fidelity), _few(state, fidelity)
+    made = {"Schmidt rank": near, "amplitudes": kept}
+    out = [exact]
+    for what, (other, words) in made.items():
+        overlap = float(abs(np.vdot(other, state)) ** 2)
+        if words and overlap >= fidelity - NORM**2:
+            out.append(_Aim(other, min(1.0, overlap), f"{what} {words}"))
+    return out
+
+
+def _low_rank(state: Amplitudes, size: int, fidelity: float) -> tuple[Amplitudes, str]:
+    """The nearest state whose halves have the least Schmidt rank (a power of 2) that keeps the fidelity, and
+    that rank; "" if nothing can be cut. A product's halves are cut again, with what is left of it."""
+    if size < 2:
+        return state, ""
+    half = size // 2
+    u, values, vh = np.linalg.svd(state.reshape(1 << half, -1), full_matrices=False)
+    weights = np.cumsum(values**2)
+    full = 1 << (int((values > REAL).sum()) - 1).bit_length()
+    rank = 1
+    while weights[rank - 1] < fidelity:
+        rank *= 2
+    if rank > 1:
+        near = (u[:, :rank] * values[:rank]) @ vh[:rank]
+        return _unit(near.reshape(-1)), f"{rank} of {full}" if rank < full else ""
+    left = float(np.sqrt(min(1.0, fidelity / weights[0])))
+    parts = [_low_rank(one, n, left) for one, n in ((u[:, 0], half), (vh[0], size - half))]
+    words = ", ".join(part[1] for part in parts if part[1])
+    own = f"1 of {full}" if full > 1 else ""
+    joined = f"{own or '1'} (halves: {words})" if words else own
+    return _unit(np.kron(parts[0][0], parts[1][0])), joined
+
+
+def _few(state: Amplitudes, fidelity: float) -> tuple[Amplitudes, str]:
+    """The largest amplitudes that keep the fidelity, and how many; "" if nothing can be cut."""
+    order = np.argsort(-np.abs(state), kind="stable")
+    count = int(np.searchsorted(np.cumsum(np.abs(state[order]) ** 2), fidelity)) + 1
+    support = int((np.abs(state) > REAL).sum())
+    if count >= support:
+        return state, ""
+    out = np.zeros_like(state)
+    out[order[:count]] = state[order[:count]]
+    return _unit(out), f"{count} of {support}"
+
+
+def _unit(state: NDArray[Any]) -> Amplitudes:
+    """With norm 1, the largest amplitude positive."""
+    largest = state[np.abs(state).argmax()]
+    out: Amplitudes = state * (abs(largest) / largest) / np.linalg.norm(state)
+    return out
+
+
+def _cost(found: Transpiled, objective: str, aim: _Aim) -> tuple[float, ...]:
     data = found.report.data
     gates, depth = data["metrics"]["gates_2q"], data["metrics"]["depth_2q"]
     if objective == "fidelity" and data["execution"] and data["execution"]["fidelity"] is not None:
-        return (-data["execution"]["fidelity"], gates, depth)
-    return (depth, gates) if objective == "depth" else (gates, depth)
+        return (-data["execution"]["fidelity"] * aim.fidelity, gates, depth)
+    return (*((depth, gates) if objective == "depth" else (gates, depth)), -aim.fidelity)
 
 
 def _checked(amplitudes: ArrayLike) -> tuple[Amplitudes, int, float]:
@@ -149,9 +240,7 @@ def _checked(amplitudes: ArrayLike) -> tuple[Amplitudes, int, float]:
     norm = float(np.linalg.norm(state))
     if abs(norm - 1) > NORM:
         raise CircuitError(f"the amplitudes have norm {norm:.6g}; 1 was expected: divide by the norm")
-    state /= norm
-    largest = state[np.abs(state).argmax()]
-    return state * (abs(largest) / largest), size, norm
+    return _unit(state), size, norm
 
 
 def _ways(state: Amplitudes, size: int, machine: Target, seed: int) -> Iterator[_Way]:

@@ -108,6 +108,68 @@ def test_depth_may_count():
     assert flat.summary()["depth_2q"] <= qattn.prepare_state(random_state(5), "full:5").summary()["depth_2q"]
 
 
+# -- near the state
+
+
+def prepared(found, size):
+    """Cirq's final state of the state's qubits."""
+    places = [found.final_layout[cirq.NamedQubit(f"q{k}")] for k in range(size)]
+    others = sorted(found.circuit.all_qubits() - set(places))
+    vector = found.circuit.final_state_vector(qubit_order=[*places, *others], dtype=np.complex128)
+    return vector.reshape(2**size, -1)[:, 0]
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(2, 5), st.integers(0, 2**32 - 1), st.booleans(), st.sampled_from([0.5, 0.9, 0.99, 0.9999]))
+def test_the_fidelity_is_kept_and_reported(size, seed, is_complex, least):
+    rng = np.random.default_rng(seed)
+    state = random_state(size, is_complex, seed) * np.exp(-rng.integers(4) * rng.random(2**size) * 3)
+    state /= np.linalg.norm(state)
+    exact = qattn.prepare_state(state, "line:6")
+    near = qattn.prepare_state(state, "line:6", fidelity=least)
+    data = near.report.data["preparation"]
+    overlap = abs(np.vdot(state, prepared(near, size))) ** 2
+    assert overlap == pytest.approx(data["fidelity"], abs=1e-9)
+    assert data["fidelity"] >= least - 1e-9
+    assert near.summary()["gates_2q"] <= exact.summary()["gates_2q"]
+    assert bool(data["cut"]) == (data["fidelity"] < 1)
+    assert exact.report.data["preparation"]["fidelity"] == 1.0
+
+
+def test_what_is_cut():
+    u, v = np.linalg.qr(np.random.default_rng(1).normal(size=(2, 8, 8)))[0]
+    values = np.array([1, 0.5, 0.03, 0.02, 0.01, 0.005, 0.001, 0.001])
+    state = ((u * values) @ v).reshape(-1)
+    state /= np.linalg.norm(state)
+    near = qattn.prepare_state(state, "full:6", fidelity=0.99)
+    assert near.report.data["preparation"]["cut"] == "Schmidt rank 2 of 8"
+    assert near.summary()["gates_2q"] < qattn.prepare_state(state, "full:6").summary()["gates_2q"]
+    peaked = np.where(np.arange(64) % 21 == 0, 1.0, 1e-3 * np.random.default_rng(2).normal(size=64))
+    near = qattn.prepare_state(peaked / np.linalg.norm(peaked), "full:6", fidelity=0.999)
+    assert near.report.data["preparation"]["cut"]
+    assert near.summary()["gates_2q"] <= 12
+    pair = np.kron([0.6, 0.8], np.kron([0.8, 0.6], [0.6, -0.8])) + 1e-4
+    near = qattn.prepare_state(pair / np.linalg.norm(pair), "full:3", fidelity=0.999)
+    assert near.summary()["gates_2q"] == 0
+    assert "halves" in near.report.data["preparation"]["cut"]
+
+
+def test_errors_of_gates_and_of_the_state_are_weighed():
+    """On a machine that errs, a state nearer to a product may be the better one."""
+    state = random_state(6)
+    found = qattn.prepare_state(state, "google.willow", fidelity=0.5, objective="fidelity")
+    data = found.report.data
+    product = data["preparation"]["fidelity"] * data["execution"]["fidelity"]
+    exact = qattn.prepare_state(state, "google.willow", objective="fidelity").report.data
+    assert product >= exact["execution"]["fidelity"]
+
+
+@pytest.mark.parametrize("fidelity", [0.0, -1.0, 1.1, np.nan, True])
+def test_what_is_no_fidelity(fidelity):
+    with pytest.raises(OptionError, match="above 0, at most 1"):
+        qattn.prepare_state([1.0, 0.0], fidelity=fidelity)
+
+
 @pytest.mark.parametrize(
     ("amplitudes", "message"),
     [

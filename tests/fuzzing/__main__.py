@@ -115,6 +115,8 @@ def guided(name: str, rest: list[str]) -> None:
         from fuzzing.cases import TARGETS, run
     from fuzzing.choices import Given
 
+    if name not in TARGETS:
+        sys.exit(f"no target {name}; there are {', '.join(TARGETS)}")
     atheris.Setup([sys.argv[0], *rest], lambda data: run(TARGETS[name], Given.of_bytes(data)))
     atheris.Fuzz()
 
