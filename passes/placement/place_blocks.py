@@ -40,7 +40,7 @@ HOT: Final = (0.03, 0.004)
 """Their first temperatures, as shares of the cost."""
 SHARE: Final = 0.3
 """Circuits of which less than this share of CX and CZ is in blocks are left to the router."""
-MOST_ROWS: Final = 20_000
+MOST_ROWS: Final = 100_000
 """Longer circuits are left to the router."""
 MOST_WORK: Final = 2e8
 """Steps of walks that a search may take, about."""

@@ -29,7 +29,7 @@ from qattn_compiler.verify.windows import Walls, wall_content
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-REACH: Final = 4096
+REACH: Final = 1 << 15
 """How many rotations are looked back."""
 EXACT: Final = 1e-9
 """Angles (radians) this close to a multiple of a quarter turn are one; the distance is added to the error."""

@@ -16,7 +16,7 @@ from qattn_compiler.synth.complex_state import add_complex_state, complex_state_
 from qattn_compiler.synth.sparse_state import add_sparse_state, sparse_steps
 from qattn_compiler.synth.unitary import add_unitary, diagonal_behind, takes_two, unitary_count
 
-COUNTS = {1: 0, 2: 3, 3: 14, 4: 79, 5: 363}
+COUNTS = {1: 0, 2: 3, 3: 14, 4: 79, 5: 363, 6: 1547}
 STATE_COUNTS = {1: 0, 2: 1, 3: 3, 4: 8, 5: 19, 6: 34, 7: 99, 8: 169}
 
 
