@@ -23,9 +23,12 @@ GATE, SWAP, WALL = range(3)
 
 Wide: TypeAlias = NDArray[np.int32]
 Narrow: TypeAlias = NDArray[np.int8]
-Side: TypeAlias = tuple[Ints, Wide, Matrices, Ints, Ints, Ints, Ints, Ints, Ints, Ints, Ints, Narrow]
-"""kind (rows,), wires (rows, width), matrices (rows, batch, 4, 4), wall (rows,): equal numbers for equal
-walls; then the order: entries (the rows of each wire), first (rows, width): where in the entries the run
+Gates: TypeAlias = tuple[Matrices, Matrices, Ints]
+"""Of one qubit (n, batch, 2, 2) and of two (m, batch, 4, 4); for each row (rows,) which of the first it has, or
+-1 - which of the others."""
+Side: TypeAlias = tuple[Ints, Wide, Gates, Ints, Ints, Ints, Ints, Ints, Ints, Ints, Ints, Narrow]
+"""kind (rows,), wires (rows, width), gates, wall (rows,): equal numbers for equal walls; then the order:
+entries (the rows of each wire), first (rows, width): where in the entries the run
 starts to which a row belongs on a wire, current (wires,): where the run starts that is expected, left
 (entries,): at its start, how many rows of a run are still to come, low: at its start, where its first such
 row is at the earliest, end: at its start, where a run ends, done (rows,); and passable (rows, width): in
@@ -205,7 +208,8 @@ def _absorb(sides: tuple[Side, Side], blocks: Blocks, block: int) -> int:
 @numba.njit(cache=True, nogil=True)
 def _absorb_side(side: Side, blocks: Blocks, block: int, s: int) -> int:
     of, members, size, _, matrix = blocks
-    kind, wires, gates, entries = side[0], side[1], side[2], side[4]
+    kind, wires, entries = side[0], side[1], side[4]
+    small, large, which = side[2]
     d = 1 << size[block]
     read = 0
     for k in range(size[block]):
@@ -219,7 +223,8 @@ def _absorb_side(side: Side, blocks: Blocks, block: int, s: int) -> int:
                 continue
             p = _position(members[s, block], size[block], a)
             q = -1 if b < 0 else _position(members[s, block], size[block], b)
-            _multiply(matrix[block, :, :d, :d], gates[row], size[block], p, q, s == 1)
+            gate = small[which[row]] if which[row] >= 0 else large[-1 - which[row]]
+            _multiply(matrix[block, :, :d, :d], gate, size[block], p, q, s == 1)
             _use(side, row)
             read += 1
     return read
@@ -598,7 +603,7 @@ def compare(
         the sum of what was rounded off (in operator norm); the phases of all dropped blocks, shape (batch,);
         and the blocks that are left: members, size, matrix. The rows' `done` say what was read.
     """
-    num_wires, batch = len(link), a[2].shape[1]
+    num_wires, batch = len(link), a[2][0].shape[1]
     of = np.zeros((2, num_wires), dtype=np.int64)
     members = np.zeros((2, num_wires, limit), dtype=np.int64)
     size = np.ones(num_wires, dtype=np.int64)

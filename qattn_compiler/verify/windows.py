@@ -167,7 +167,7 @@ class _Side:
 
     kind: Ints
     wires: NDArray[np.int32]
-    gates: Matrices
+    gates: tuple[Matrices, Matrices, Ints]
     wall: Ints
     axes: NDArray[np.int8]
     passable: NDArray[np.int8]
@@ -240,7 +240,7 @@ def _side(
     passable = np.zeros(wires.shape, dtype=np.int8)
     passable[:, :2] = axes
     passable[circuit.op == MEASURE] = Z_AXIS
-    gates = matrices(circuit.op, np.where(special[None, :, None], 0.0, angles))
+    gates = _gates(circuit.op, np.where(special[None, :, None], 0.0, angles))
     return _Side(kind, np.ascontiguousarray(wires), gates, wall, axes, passable)
 
 
@@ -308,19 +308,43 @@ def matrices(op: NDArray[np.uint8], angles: Floats) -> Matrices:
     """
     out = np.zeros((len(op), len(angles), 4, 4), dtype=complex)
     for code in np.unique(op).tolist():
-        gate = GATES[code]
-        if gate.matrix is None:
-            continue
-        rows = np.flatnonzero(op == code)
-        d = 1 << gate.num_qubits
-        given = angles[:, rows].transpose(1, 0, 2).reshape(-1, 3)
-        if gate.num_angles == 0:
-            made = np.broadcast_to(gate.matrix(), (len(given), d, d))
-        elif code == PHASED_XZ:
-            made = phased_xz_matrices(given)
-        elif gate.num_angles == 1:
-            made = (_functions(given[:, 0]) @ _shape_of(code)).reshape(-1, d, d)
-        else:
-            made = np.stack([gate.matrix(*one[: gate.num_angles]) for one in given.tolist()])
-        out[rows, :, :d, :d] = made.reshape(len(rows), len(angles), d, d)
+        if GATES[code].matrix is not None:
+            rows = np.flatnonzero(op == code)
+            d = 1 << GATES[code].num_qubits
+            out[rows, :, :d, :d] = _of_gate(code, angles[:, rows])
     return out
+
+
+def _of_gate(code: int, angles: Floats) -> Matrices:
+    """The matrices of one gate at angles (batch, rows, 3): shape (rows, batch, d, d); (1, batch, d, d) of one
+    without angles."""
+    gate = GATES[code]
+    assert gate.matrix is not None
+    d, batch = 1 << gate.num_qubits, len(angles)
+    if gate.num_angles == 0:
+        return np.broadcast_to(np.asarray(gate.matrix(), dtype=np.complex128), (1, batch, d, d))
+    given = angles.transpose(1, 0, 2).reshape(-1, 3)
+    if code == PHASED_XZ:
+        made = phased_xz_matrices(given)
+    elif gate.num_angles == 1:
+        made = _functions(given[:, 0]) @ _shape_of(code)
+    else:
+        made = np.stack([gate.matrix(*one[: gate.num_angles]) for one in given.tolist()])
+    return made.reshape(-1, batch, d, d)
+
+
+def _gates(op: NDArray[np.uint8], angles: Floats) -> tuple[Matrices, Matrices, Ints]:
+    """The matrices of rows as `window_kernels.Gates`: one for all rows of a gate without angles."""
+    which, batch = np.zeros(len(op), dtype=np.int64), len(angles)
+    parts: dict[int, list[Matrices]] = {d: [np.zeros((1, batch, d, d), dtype=complex)] for d in (2, 4)}
+    counts = {2: 1, 4: 1}  # the first is that of rows without a matrix
+    for code in np.unique(op).tolist():
+        if GATES[code].matrix is None:
+            continue
+        rows, d = np.flatnonzero(op == code), 1 << GATES[code].num_qubits
+        made = _of_gate(code, angles[:, rows])
+        number = counts[d] + (np.arange(len(rows)) if len(made) > 1 else np.zeros(len(rows), dtype=np.int64))
+        which[rows] = number if d == 2 else -1 - number
+        parts[d].append(made)
+        counts[d] += len(made)
+    return np.concatenate(parts[2]), np.concatenate(parts[4]), which
