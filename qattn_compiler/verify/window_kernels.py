@@ -24,8 +24,8 @@ GATE, SWAP, WALL = range(3)
 Wide: TypeAlias = NDArray[np.int32]
 Narrow: TypeAlias = NDArray[np.int8]
 Gates: TypeAlias = tuple[Matrices, Matrices, Ints]
-"""Of one qubit (n, batch, 2, 2) and of two (m, batch, 4, 4); for each row (rows,) which of the first it has, or
--1 - which of the others."""
+"""Of one qubit (n, batch, 2, 2) and of two (m, batch, 4, 4); for each row (rows,) which of the first it has,
+or -1 - which of the others."""
 Side: TypeAlias = tuple[Ints, Wide, Gates, Ints, Ints, Ints, Ints, Ints, Ints, Ints, Ints, Narrow]
 """kind (rows,), wires (rows, width), gates, wall (rows,): equal numbers for equal walls; then the order:
 entries (the rows of each wire), first (rows, width): where in the entries the run
