@@ -35,7 +35,7 @@ bench-check:  ## what became worse since benchmarks/baseline.jsonl (PEERS=interp
 	$(PYTHON) -m benchmarks run --quick --peers qiskit-3 --peer-python $(or $(PEERS),$(PYTHON)) --out build/bench-check
 	$(PYTHON) -m benchmarks check --out build/bench-check
 
-fuzz:  ## random and hostile input of all kinds, CASES=100000 (docs/fuzzing.md)
+fuzz:  ## random and hostile input of all kinds, CASES=100000 (docs/verification.md)
 	$(PYTHON) tests/fuzzing $(or $(CASES),100000)
 
 quality:  ## two-qubit gates beside Qiskit and pytket (QASM=folder, PEERS=interpreter)
