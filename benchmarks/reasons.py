@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 DENSE = (
-    "dense circuits on sparse machines reward a longer search: with twice the starts and the polish, in twice "
-    "the time, level 3 took 4875 on Eagle and 6963 on the ring"
+    "dense circuits on sparse machines reward a longer search: with twice the starts and the polish, in "
+    "twice the time, level 3 took 4875 on Eagle and 6963 on the ring"
 )
 LUCK = "one seed of ours beside the best of five (their median is 1569)"
 FOUR_QUBITS = (
