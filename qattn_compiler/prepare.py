@@ -56,13 +56,15 @@ class _Way:
 
     Attributes:
         name: for the report.
-        least: its two-qubit gates with all couplings.
+        least: its two-qubit gates with all couplings, or fewer.
         write: appends it to a builder on the state's qubits.
+        planned: the same with its own count, None if it cannot be done; for ways that take long to plan.
     """
 
     name: str
     least: int
     write: Callable[[Builder], None]
+    planned: Callable[[], _Way | None] | None = None
 
 
 def prepare_state(
@@ -113,9 +115,13 @@ def prepare_state(
     tried: list[dict[str, Any]] = []
     aims = _aims(state, size, fidelity)
     ways = [(way, aim) for aim in aims for way in _ways(aim.state, size, machine, seed)]
+    way: _Way | None
     for way, aim in sorted(ways, key=lambda one: one[0].least):
         worse = objective != "fidelity" or aim.fidelity <= least.fidelity
-        if best is not None and worse and way.least > best.report.data["metrics"]["gates_2q"]:
+        most = best.report.data["metrics"]["gates_2q"] if best is not None and worse else np.inf
+        if way.least <= most and way.planned is not None:
+            way = way.planned()
+        if way is None or way.least > most:
             continue
         circuit = _written(way, aim.state, size)
         if circuit is None:
@@ -251,13 +257,16 @@ def _ways(state: Amplitudes, size: int, machine: Target, seed: int) -> Iterator[
         yield _schmidt("Schmidt form, closed", SchmidtState.of(size, real[None], spare=True), real)
         turns = real_state_angles(real).tolist()
         yield _Way("cascade", real_state_count(size), lambda builder: add_real_state(builder, turns, qubits))
-        plan = plan_state(machine.device, size, seed)
-        if plan is not None:
-            yield _Way(
-                "cascade on the couplings",
-                plan.two_qubit_count,
-                lambda builder: plan.add(builder, plan.angles(real).tolist(), qubits),
-            )
+        name = "cascade on the couplings"
+
+        def planned() -> _Way | None:
+            plan = plan_state(machine.device, size, seed)
+            if plan is None:
+                return None
+            angles = plan.angles(real).tolist()
+            return _Way(name, plan.two_qubit_count, lambda builder: plan.add(builder, angles, qubits))
+
+        yield _Way(name, real_state_count(size), lambda builder: None, planned)
     else:
         yield _Way(
             "complex Schmidt form",

@@ -177,14 +177,22 @@ def _run(circuit: Circuit, angles: Floats, qubits: tuple[int, ...], rows: list[i
     batch, width = len(angles), len(qubits)
     states = np.zeros((batch, 2**width), dtype=complex)
     states[:, 0] = 1.0
+    waiting: dict[int, States] = {}  # by axis: the product of single-qubit gates, done once it is needed
     for _, axes, matrices in _matrices(circuit, angles, qubits, rows):
         if len(axes) == 1:
-            _turn(states, axes[0], matrices)
-        elif np.count_nonzero(matrices) == np.count_nonzero(np.diagonal(matrices, axis1=1, axis2=2)):
+            known = waiting.get(axes[0])
+            waiting[axes[0]] = matrices if known is None else matrices @ known
+            continue
+        for axis in axes:
+            if axis in waiting:
+                _turn(states, axis, waiting.pop(axis))
+        if np.count_nonzero(matrices) == np.count_nonzero(np.diagonal(matrices, axis1=1, axis2=2)):
             _rephase(states, axes, matrices)
         else:
             moved = _apply(states.reshape(batch, *(2,) * width), axes, matrices)
             states = np.ascontiguousarray(moved).reshape(batch, -1)
+    for axis, matrices in waiting.items():
+        _turn(states, axis, matrices)
     return states
 
 
