@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.compilers import BY_NAME
-from benchmarks.runner import key_of
+from benchmarks.runner import key_of, worth_again
 
 STORED = Path(__file__).with_name("baseline.jsonl")
 Row = dict[str, Any]
@@ -51,7 +51,7 @@ def compared(was: Row, now: Row) -> tuple[list[str], list[str]]:
     """What got worse and what got better in a case. More of one count is no loss where two-qubit gates, the
     first of them, are fewer."""
     if was["status"] != "ok" or now["status"] != "ok":
-        if was["status"] == now["status"]:
+        if was["status"] == now["status"] or worth_again(now, was["limit"]):
             return [], []
         said = f"{was['status']}, now {now['status']} {now.get('reason', '')}".strip()
         return ([said], []) if was["status"] == "ok" else ([], [said])

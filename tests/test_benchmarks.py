@@ -383,6 +383,7 @@ def test_plans_hold_only_what_there_is():
 def row(compiler="ours-3", workload="w", **figures):
     usual = {"two_qubit": 10, "two_qubit_depth": 5, "depth": 11, "pulses": 12, "seconds": 1.0}
     base = {
+        "limit": 30.0,
         "kind": "case",
         "family": "GHZ",
         "target": "all-to-all",
@@ -403,6 +404,8 @@ def row(compiler="ours-3", workload="w", **figures):
         ({"two_qubit": 9, "pulses": 13}, 0, "two_qubit 10 -> 9"),
         ({"status": "failed", "reason": "oh"}, 1, "ok, now failed oh"),
         ({"seconds": 50.0}, 0, "0 worse"),
+        ({"status": "timeout", "limit": 1.0}, 0, "0 worse"),
+        ({"status": "timeout", "limit": 1e6}, 1, "now timeout"),
     ],
 )
 def test_check_names_what_got_worse(capsys, change, code, said):
