@@ -6,7 +6,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from qattn_compiler.synth.chip_state_kernels import LATE, SOON, walk
+from qattn_compiler.synth.chip_state_kernels import LATE, SOON, uniform, walk
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -138,17 +138,6 @@ def block_cost(
 
 
 @numba.njit(cache=True, nogil=True)
-def _random(state: NDArray[np.uint64]) -> float:
-    """Uniform in [0, 1): xorshift."""
-    x = state[0]
-    x ^= x << np.uint64(13)
-    x ^= x >> np.uint64(7)
-    x ^= x << np.uint64(17)
-    state[0] = x
-    return float(x >> np.uint64(11)) / 9007199254740992.0
-
-
-@numba.njit(cache=True, nogil=True)
 def _beside(
     adjacent: NDArray[np.bool_],
     places: Ints,
@@ -164,12 +153,12 @@ def _beside(
         for v in range(len(inside)):
             if adjacent[places[k], v] and not inside[v]:
                 seen += 1
-                if _random(state) * seen < 1.0:
+                if uniform(state) * seen < 1.0:
                     chosen = v
     for v in range(len(inside) if chosen < 0 else 0):
         if not inside[v]:
             seen += 1
-            if _random(state) * seen < 1.0:
+            if uniform(state) * seen < 1.0:
                 chosen = v
     return chosen
 
@@ -238,7 +227,7 @@ def search(
     if start[0] < 0:
         laid = np.full(size, -1, dtype=np.int64)
         for k in range(size):
-            laid[k] = int(_random(state) * machine) if k == 0 else _beside(adjacent, laid, k, inside, state)
+            laid[k] = int(uniform(state) * machine) if k == 0 else _beside(adjacent, laid, k, inside, state)
             inside[laid[k]] = True
             places[order[k]] = laid[k]
     for k in range(size):
@@ -254,9 +243,9 @@ def search(
     changed, before = np.zeros(count, dtype=np.int64), np.zeros(count)
     for step in range(1, tries + 1):
         heat = hot * now * (1.0 - step / tries) ** 2
-        i, k = int(_random(state) * size), int(_random(state) * size)
+        i, k = int(uniform(state) * size), int(uniform(state) * size)
         old_i, old_k = places[i], places[k]
-        if _random(state) < 0.5:
+        if uniform(state) < 0.5:
             if i == k:
                 continue
             places[i], places[k] = old_k, old_i
@@ -278,7 +267,7 @@ def search(
                 touched += 1
                 costs[number] = _part(adjacent, distance, places, *given, number)
                 after += costs[number] - before[touched - 1]
-        if after <= now or _random(state) < np.exp((now - after) / max(heat, 1e-9)):
+        if after <= now or uniform(state) < np.exp((now - after) / max(heat, 1e-9)):
             now = after
             if now < least - 1e-9:
                 best[:], least = places, now

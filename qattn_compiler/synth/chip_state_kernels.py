@@ -278,7 +278,7 @@ def cost(adjacent: NDArray[np.bool_], places: Ints, cap: int, none: Ints, alone:
 
 
 @numba.njit(cache=True, nogil=True)
-def _random(state: NDArray[np.uint64]) -> float:
+def uniform(state: NDArray[np.uint64]) -> float:
     """Uniform in [0, 1): xorshift."""
     x = state[0]
     x ^= x << np.uint64(13)
@@ -313,7 +313,7 @@ def search(
     inside = np.zeros(machine, dtype=np.bool_)
     best, least = places.copy(), NEVER
     if start[0] < 0:
-        places[0] = int(_random(state) * machine)
+        places[0] = int(uniform(state) * machine)
     inside[places[0]] = True
     for k in range(1, size):
         if start[0] < 0:
@@ -325,9 +325,9 @@ def search(
     best[:], least = places, now
     for step in range(tries):
         heat = hot * now * (1.0 - step / tries) ** 2
-        i, k = int(_random(state) * size), int(_random(state) * size)
+        i, k = int(uniform(state) * size), int(uniform(state) * size)
         old_i, old_k = places[i], places[k]
-        if _random(state) < 0.5:
+        if uniform(state) < 0.5:
             if i == k:
                 continue
             places[i], places[k] = old_k, old_i
@@ -342,7 +342,7 @@ def search(
             places[i] = new
             inside[new] = True
         after = cost(adjacent, places, cap, none, alone)
-        if after < NEVER and (after <= now or _random(state) < np.exp((now - after) / max(heat, 1e-9))):
+        if after < NEVER and (after <= now or uniform(state) < np.exp((now - after) / max(heat, 1e-9))):
             now = after
             if now < least:
                 best[:], least = places, now
@@ -364,6 +364,6 @@ def _beside(
         for v in range(len(inside)):
             if adjacent[place, v] and not inside[v]:
                 seen += 1
-                if _random(state) * seen < 1.0:
+                if uniform(state) * seen < 1.0:
                     chosen = v
     return chosen
