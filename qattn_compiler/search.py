@@ -11,6 +11,7 @@ import numpy as np
 
 from qattn_compiler.circuit.layout import Routed
 from qattn_compiler.circuit.table import Circuit
+from qattn_compiler.errors import TargetError
 from qattn_compiler.passes.circuit.cancel_inverses import CancelInverses
 from qattn_compiler.passes.circuit.cost import Cost, cost_function, entanglers
 from qattn_compiler.passes.circuit.drop_negligible import DropNegligible
@@ -136,7 +137,10 @@ class Search:
         if trail is not None:
             trail = (*trail, Claim(placer.name, one.circuit, placed.circuit, placed.final))
         new = replace(one, circuit=placed.circuit, place=placed.final[one.place], trail=trail)
-        return self._route("count").route(placed.circuit, placed.places), new
+        try:
+            return self._route("count").route(placed.circuit, placed.places), new
+        except TargetError:  # what is beside the blocks lies on parts of the machine that are not connected
+            return None
 
     def _route(self, objective: str, effort: str = "usual") -> Route:
         return self.machine.route(self.level, self.seed, effort, objective)

@@ -21,6 +21,7 @@ from qattn_compiler.errors import PassError
 from qattn_compiler.passes.placement.blocks import Block, find_blocks
 from qattn_compiler.passes.placement.place_blocks import PlaceBlocks, Placed
 from qattn_compiler.search import Search, Track
+from qattn_compiler.targets.target import Target
 from qattn_compiler.transpile_proof import Result, prove
 
 AXES = {"y": "ry", "x": "rx", "z": "rz"}
@@ -272,3 +273,14 @@ def test_level_three_takes_and_proves_them(machine):
     assert native.is_two_qubit.sum() < (235 if "line" in machine else 185)
     found = prove(Result(source, chosen, routed, native, target.to_cirq(native)), track)
     assert found.passed is True
+
+
+def test_machines_in_two_parts():
+    """Blocks on either part, and gates between what may lie on both: a route is found all the same."""
+    graph = nx.disjoint_union(nx.grid_2d_graph(2, 3), nx.path_graph(6))
+    target = Target.from_graph(graph, entangler="cz")
+    for seed in range(6):
+        source = random_multiplexors(np.random.default_rng(seed), 6, 2, symbolic=False)
+        routed, _ = Search(target, 3, seed, "count", Track(1e-8)).routed(source)
+        pairs = routed.circuit.operands[routed.circuit.is_two_qubit]
+        assert target.device.adjacency[pairs[:, 0], pairs[:, 1]].all()
