@@ -226,6 +226,7 @@ def transpile_command(
     seed: Seed = 0,
     atol: Annotated[float, typer.Option(help="Rotations up to this angle (radians) are dropped.")] = 1e-8,
     objective: Annotated[str, typer.Option(help="What to save: count, depth or fidelity.")] = "count",
+    effort: Annotated[str, typer.Option(help="usual; or long: level 3 searches much longer.")] = "usual",
     verify: Annotated[bool, typer.Option(help="Prove the result where it is small enough.")] = True,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -249,6 +250,7 @@ def transpile_command(
                 seed=seed,
                 atol=atol,
                 objective=objective,
+                effort=effort,
                 verify=verify,
                 progress=show,
             )

@@ -132,6 +132,7 @@ def prepare_state(
             optimization_level=optimization_level,
             seed=seed,
             objective=objective,
+            effort="long",
             verify=verify,
             progress=progress,
         )

@@ -17,7 +17,7 @@ from qattn_compiler.passes.circuit.cost import Cost, cost_function, entanglers
 from qattn_compiler.passes.circuit.drop_negligible import DropNegligible
 from qattn_compiler.passes.circuit.join_rotations import JoinRotations
 from qattn_compiler.passes.circuit.merge_rotations import MergeRotations
-from qattn_compiler.passes.circuit.optimize import Claim, Optimized
+from qattn_compiler.passes.circuit.optimize import Claim, Optimized, check_effort
 from qattn_compiler.passes.circuit.route import Route
 from qattn_compiler.passes.circuit.route_parities import RouteParities
 from qattn_compiler.passes.placement.place_blocks import PlaceBlocks
@@ -46,9 +46,11 @@ class Search:
         seed: of all random choices.
         objective: what is saved, a name of `cost.cost_function`.
         track: is told what was done.
+        effort: "usual" or "long" (`Optimize.effort`).
 
     Raises:
         OptionError: there is no such objective.
+        PassError: there is no such effort.
     """
 
     machine: Target
@@ -56,8 +58,10 @@ class Search:
     seed: int
     objective: str
     track: Track
+    effort: str = "usual"
 
     def __post_init__(self) -> None:
+        check_effort(self.effort)
         cost_function(self.objective, self.machine.device)
 
     def routed(self, source: Circuit) -> tuple[Routed, Optimized]:
@@ -65,7 +69,7 @@ class Search:
         track = self.track
         track.progress("optimize", 0, 1)
         started = perf_counter()
-        optimizer = self.machine.optimizer(self.level, self.seed, track.atol, track.fidelity)
+        optimizer = self.machine.optimizer(self.level, self.seed, track.atol, track.fidelity, self.effort)
         found = [self._joined(one) for one in optimizer.candidates(source, traced=track.proves)]
         optimized = perf_counter() - started
         track.progress("optimize", 1, 1)
@@ -142,8 +146,8 @@ class Search:
         except TargetError:  # what is beside the blocks lies on parts of the machine that are not connected
             return None
 
-    def _route(self, objective: str, effort: str = "usual") -> Route:
-        return self.machine.route(self.level, self.seed, effort, objective)
+    def _route(self, objective: str, effort: str | None = None) -> Route:
+        return self.machine.route(self.level, self.seed, effort or self.effort, objective)
 
     def _price_of(self, way: tuple[Routed, Optimized]) -> Cost:
         return self._price(way[0].circuit)

@@ -62,6 +62,7 @@ def transpile(
     seed: int = 0,
     atol: float = 1e-8,
     objective: str = "count",
+    effort: str = "usual",
     fidelity: float = 1.0,
     verify: bool | Literal["auto"] = "auto",
     progress: Progress = silent,
@@ -76,6 +77,7 @@ def transpile(
         atol: rotations up to this angle (radians) may be dropped; their sum is reported.
         objective: what placement, routing and the choice among circuits save: "count" (entanglers, then their
             depth), "depth" or "fidelity" (as estimated from the machine's calibration).
+        effort: "usual", or "long": level 3 searches some twenty times as long, for circuits that run often.
         fidelity: a two-qubit block may be replaced by a cheaper one whose average gate fidelity is at least
             this; 1, the default, is exact. What was given away in all is reported.
         verify: prove the result ("auto", or True): link by link, and small circuits for which that does not
@@ -97,7 +99,7 @@ def transpile(
     begin = perf_counter()
     track = Track(atol, fidelity, progress, proves=bool(verify))
     source = read(circuit, partial(_with_native_controls, machine, optimization_level, track))
-    routed, chosen = Search(machine, optimization_level, seed, objective, track).routed(source)
+    routed, chosen = Search(machine, optimization_level, seed, objective, track, effort).routed(source)
     native = machine.physical_passes(optimization_level, atol).run(routed.circuit, track.hook("physical"))
     out = machine.to_cirq(native)
     machine.validate(out)

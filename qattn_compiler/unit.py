@@ -175,7 +175,7 @@ class Way:
 
     def route(self, circuit: Circuit, objective: str | None = None) -> Route:
         """The router for a circuit that is compiled once."""
-        effort = "usual" if metrics(circuit).gates_2q > LONG else "long"
+        effort = "long" if metrics(circuit).gates_2q > LONG else "structure"
         return self.target.route(self.level, self.seed, effort, objective or self.objective)
 
     def price(self, unit: Unit) -> tuple[float, ...]:

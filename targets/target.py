@@ -36,11 +36,12 @@ from qattn_compiler.targets.machine import EQUATORIAL, as_phased_x
 LEVELS = (0, 1, 2, 3)
 _SEARCH = {
     "quick": ((1, 0.0), (2, 0.0), (2, 0.0), (4, 0.3)),
-    "usual": ((1, 0.0), (4, 0.3), (4, 0.3), (40, 3.0)),
-    "long": ((1, 0.0), (8, 1.0), (40, 1.0), (80, 6.0)),
+    "usual": ((1, 0.0), (4, 0.3), (4, 0.3), (8, 0.6)),
+    "long": ((1, 0.0), (4, 0.3), (4, 0.3), (40, 3.0)),
+    "structure": ((1, 0.0), (8, 1.0), (40, 1.0), (80, 6.0)),
 }
-"""The router's starts and polish by optimization level: to compare circuits, for a circuit, and for a
-structure that is compiled once for many circuits."""
+"""The router's starts and polish by optimization level: to compare circuits, for a circuit, for one that is
+worth waiting for, and for a structure that is compiled once for many circuits."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,10 +125,12 @@ class Target:
             return Pipeline((), label="logical")
         return Pipeline((MergeRotations(), CancelInverses()), repeat=True, label="logical")
 
-    def optimizer(self, level: int, seed: int, atol: float, fidelity: float = 1.0) -> Optimize:
+    def optimizer(
+        self, level: int, seed: int, atol: float, fidelity: float = 1.0, effort: str = "usual"
+    ) -> Optimize:
         """What runs before qubits are placed, where SWAPs may be done by relabelling."""
         check_level(level)
-        return Optimize(level, atol, seed=seed, fidelity=fidelity)
+        return Optimize(level, atol, seed=seed, fidelity=fidelity, effort=effort)
 
     def route(self, level: int, seed: int, effort: str = "usual", objective: str = "count") -> Route:
         """The placement and routing pass.
@@ -135,7 +138,7 @@ class Target:
         Args:
             level: optimization level.
             seed: of all random choices.
-            effort: "quick" (to compare circuits), "usual", or "long" (for what is compiled once).
+            effort: "quick" (to compare circuits), "usual", "long", or "structure" (for what is compiled once).
             objective: "count", "depth" or "fidelity".
         """
         check_level(level)

@@ -33,6 +33,8 @@ from qattn_compiler.passes.circuit.resynthesise_three_qubit import ResynthesiseT
 from qattn_compiler.passes.circuit.resynthesise_two_qubit import ResynthesiseTwoQubit
 
 LEVELS: Final = (0, 1, 2, 3)
+EFFORTS: Final = ("usual", "long")
+"""How long circuits may be searched for at level 3."""
 MAX_ROUNDS: Final = 20
 PAULI_GATES: Final = 6000
 """Circuits with more entanglers are tried by a sample before they are rebuilt as Pauli rotations."""
@@ -50,6 +52,16 @@ THREE_GATES: Final = 3000
 """Circuits with more entanglers are not searched for blocks of three qubits."""
 CLOSE: Final = 1.25
 """Nor are those with this many times more than the best."""
+
+
+def check_effort(effort: str) -> None:
+    """Refuse an unknown effort.
+
+    Raises:
+        PassError: names those that there are.
+    """
+    if effort not in EFFORTS:
+        raise PassError(f"there is no effort {effort!r}", hint=f"there are {', '.join(EFFORTS)}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,11 +143,12 @@ class Optimize(CirqTransformer):
         seed: of all searches.
         fidelity: from level 2 on, a two-qubit block may become a cheaper one whose average gate fidelity is
             at least this; 1 is exact. `Optimized.infidelity` says what was given away.
+        effort: "usual", or "long": level 3 searches some twenty times as long, for circuits that run often.
 
     Keeps: meaning (up to what is dropped and given away) and global phase; walls and tagged rows.
 
     Raises:
-        PassError: unknown level or cost, or atol out of range.
+        PassError: unknown level, cost or effort, or atol out of range.
     """
 
     level: int = 3
@@ -143,6 +156,7 @@ class Optimize(CirqTransformer):
     cost: str = "count"
     seed: int = 0
     fidelity: float = 1.0
+    effort: str = "usual"
     name: ClassVar[str] = "optimize"
     opens_gates: ClassVar[bool] = True
     opens_wide: ClassVar[bool] = True
@@ -154,6 +168,7 @@ class Optimize(CirqTransformer):
             raise PassError(
                 f"{self.name}: there is no cost {self.cost!r}", hint=f"there are {', '.join(COSTS)}"
             )
+        check_effort(self.effort)
         DropNegligible(self.atol)
         ResynthesiseTwoQubit(fidelity=self.fidelity)
 
