@@ -32,6 +32,7 @@ MODULES: Final[dict[str, tuple[str, ...]]] = {
         "qattn_compiler.circuit.region_kernels",
         "qattn_compiler.passes.circuit.parity_kernels",
         "qattn_compiler.synth.pauli_kernels",
+        "qattn_compiler.synth.pauli_search_kernels",
     ),
     "search": (
         "qattn_compiler.passes.circuit.boundary_kernels",

@@ -88,7 +88,7 @@ class PauliForm:
 
 @dataclass(frozen=True)
 class Effort:
-    """One way to run the greedy synthesis (`pauli_kernels.synthesise` has the meanings)."""
+    """One way to run the greedy synthesis (`pauli_search_kernels.synthesise` has the meanings)."""
 
     discount: float
     tail: float
@@ -104,15 +104,15 @@ BIAS: Final = 8
 
 
 @cache
-def tables() -> tuple[Ints, Ints, Floats, NDArray[np.uint64]]:
+def tables() -> tuple[Ints, Ints, Ints, NDArray[np.uint64]]:
     """Two-qubit gates C(P, Q) = (1 + P + Q - P Q) / 2, numbered 3 (p - 1) + q - 1, as acting on codes.
 
     Returns:
-        image and flip of shape (9, 16): new pair of codes (4 a + b) and whether the sign changes; the change
-        of weight, same shape; and shape (256, 4): per codes of two strings on two qubits, 64 a0 + 16 b0 +
-        4 a1 + b1, by how many halves each gate changes the cost of the pair (`pauli_kernels._pair_total`),
-        plus BIAS, gate by gate in 16 bits, so that sums of all nine are three additions; then a bit for each
-        gate that lowers it.
+        image and flip of shape (9, 16): new pair of codes (4 a + b) and whether the sign changes; shape (16,):
+        a bit for each gate that takes such a pair off one of the qubits; and shape (256, 4): per codes of two
+        strings on two qubits, 64 a0 + 16 b0 + 4 a1 + b1, by how many halves each gate changes the cost of the
+        pair (`pauli_search_kernels._pair_total`), plus BIAS, gate by gate in 16 bits, so that sums of all nine
+        are three additions; then a bit for each gate that lowers it.
     """
     image = np.zeros((9, 16), dtype=np.int64)
     flip = np.zeros((9, 16), dtype=np.int64)
@@ -121,7 +121,8 @@ def tables() -> tuple[Ints, Ints, Floats, NDArray[np.uint64]]:
         for a in range(4):
             for b in range(4):
                 image[gate, 4 * a + b], flip[gate, 4 * a + b] = _through(p, q, a, b)
-    weight = np.array([(i >> 2 > 0) + (i & 3 > 0) for i in range(16)], dtype=float)
+    weight = np.array([(i >> 2 > 0) + (i & 3 > 0) for i in range(16)])
+    lightens = ((weight[image] < weight) << np.arange(9)[:, None]).sum(axis=0)
     share = np.zeros((4, 4))
     for a in range(4):
         for b in range(4):
@@ -134,7 +135,7 @@ def tables() -> tuple[Ints, Ints, Floats, NDArray[np.uint64]]:
     for gate in range(9):
         packed[:, 3] |= (change[gate] < 0).astype(np.uint64) << np.uint64(gate)
         packed[:, gate // 4] |= halves[gate] << np.uint64(16 * (gate % 4))
-    return image, flip, weight[image] - weight, packed
+    return image, flip, lightens, packed
 
 
 def _crosses(a: int, b: int) -> bool:
@@ -329,9 +330,9 @@ class Synthesis:
 
 def synthesise(form: PauliForm, effort: Effort, limit: int = 1 << 60) -> Synthesis | None:
     """Gates for a form, or None if they would have more than `limit` two-qubit gates."""
-    from qattn_compiler.synth import pauli_kernels as kernels
+    from qattn_compiler.synth.pauli_search_kernels import synthesise as search
 
-    steps, gates, depth, frame, signs = kernels.synthesise(
+    steps, gates, depth, frame, signs = search(
         form.codes,
         form.signs,
         form.frame,
