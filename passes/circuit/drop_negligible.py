@@ -45,11 +45,14 @@ class DropNegligible(CirqTransformer):
         return float(_size(circuit)[self._negligible(circuit)].sum())
 
     def _negligible(self, circuit: Circuit) -> NDArray[np.bool_]:
-        turns = (ROTATION_FAMILY[circuit.op] >= 0) | (circuit.op == PHASED_XZ)
-        turns |= np.isin(circuit.op, [BY_NAME["givens"].code, BY_NAME["fsim"].code])
-        fit = turns & (NUM_ANGLES[circuit.op] > 0) & (circuit.extra < 0) & ~circuit.symbolic_rows
+        fit = _TURNS[circuit.op] & (circuit.extra < 0) & ~circuit.symbolic_rows
         small: NDArray[np.bool_] = fit & (_size(circuit) <= self.atol)
         return small
+
+
+_TURNS = (ROTATION_FAMILY >= 0) & (NUM_ANGLES > 0)
+_TURNS[[PHASED_XZ, BY_NAME["givens"].code, BY_NAME["fsim"].code]] = True
+"""By gate code: whether the gate does nothing at angle 0."""
 
 
 def _size(circuit: Circuit) -> NDArray[np.float64]:

@@ -42,10 +42,12 @@ SAMPLE: Final = 600
 """Entanglers in that sample."""
 LIGHT_EFFORT: Final = 6
 """Settings of the Pauli search at level 2, but for large circuits."""
-LIGHT_WORK: Final = 1_500_000
-"""Settings times entanglers times qubits there."""
-LIGHT_WINDOW: Final = 128
-"""Rotations that it looks at together."""
+LIGHT_WORK: Final = 2_500_000
+"""Settings times entanglers times qubits there, and at level 3."""
+USUAL_EFFORT: Final = (12, 64)
+"""Settings at level 3, least and most."""
+USUAL_WORK: Final = 3000
+"""Settings times entanglers there."""
 PARITY_EFFORT: Final = 8
 """Settings tried for regions of CX and Z rotations."""
 THREE_GATES: Final = 3000
@@ -112,13 +114,13 @@ class Optimized:
 
     def then(self, step: CirqTransformer) -> Optimized:
         """This, after one more pass, which may leave SWAPs."""
+        after = step.run(self.circuit)
+        if after is self.circuit:
+            return self
         more = step.dropped(self.circuit) if isinstance(step, DropNegligible) else 0.0
         lost = 0.0
         if isinstance(step, ResynthesiseTwoQubit) and step.fidelity < 1:
             lost = step.infidelity(self.circuit)
-        after = step.run(self.circuit)
-        if after is self.circuit:
-            return self
         next_one = Optimized.start(after, self.relabels)
         trail = self.trail
         if trail is not None:
@@ -172,6 +174,11 @@ class Optimize(CirqTransformer):
         DropNegligible(self.atol)
         ResynthesiseTwoQubit(fidelity=self.fidelity)
 
+    @property
+    def thorough(self) -> bool:
+        """Whether everything is tried, at length."""
+        return self.level == 3 and self.effort == "long"
+
     def run(self, circuit: Circuit, /) -> Circuit:
         """The cheapest circuit found, with SWAPs done by gates (walls stay on their qubits)."""
         if self.level == 0:
@@ -211,12 +218,18 @@ class Optimize(CirqTransformer):
             )
         price = COSTS[self.cost]
         best, least = start, price(start.circuit)
+        done: list[Circuit | None] = [None] * len(steps)  # what each pass gave last: it would leave that alone
         for _ in range(MAX_ROUNDS):
             now = best
-            for step in steps:
-                now = now.then(step)
+            for number, step in enumerate(steps):
+                if now.circuit is not done[number]:
+                    before, now = now, now.then(step)
+                    same = now is before or np.array_equal(now.place, before.place)
+                    done[number] = now.circuit if same else None
+            if now is best:
+                break
             cost = price(now.circuit)
-            if now is best or cost >= least:
+            if cost >= least:
                 break
             best, least = now, cost
         return best
@@ -225,13 +238,13 @@ class Optimize(CirqTransformer):
         ways = [tidy]
         if self._worth_rebuilding(tidy.circuit):
             parities = ResynthesiseParities(PARITY_EFFORT, self.seed, free_swaps=tidy.relabels)
-            for step in (parities, self._paulis(tidy)) if self.level == 3 else (self._paulis(tidy),):
+            for step in (parities, self._paulis(tidy)) if self.thorough else (self._paulis(tidy),):
                 rebuilt = tidy.then(step)
                 if rebuilt is not tidy:
                     ways.append(self._tidied(rebuilt))
                     yield ways[-1]
         least = min(entanglers(way.circuit) for way in ways)
-        for way in ways if self.level == 3 else ():
+        for way in ways if self.thorough else ():
             if entanglers(way.circuit) <= min(THREE_GATES, CLOSE * least):
                 smaller = way.then(ResynthesiseThreeQubit(seed=self.seed))
                 if smaller is not way:
@@ -241,9 +254,12 @@ class Optimize(CirqTransformer):
         """As many settings of the search as the level and the size allow."""
         circuit = start.circuit
         work = 1 + entanglers(circuit) * circuit.num_qubits
-        if self.level == 2:
-            effort = int(np.clip(LIGHT_WORK / work, 2, LIGHT_EFFORT))
-            return ResynthesisePaulis(effort, self.seed, start.relabels, window=LIGHT_WINDOW)
+        if not self.thorough:
+            most = LIGHT_EFFORT
+            if self.level == 3:
+                most = int(np.clip(USUAL_WORK / (1 + entanglers(circuit)), *USUAL_EFFORT))
+            effort = int(np.clip(LIGHT_WORK / work, 2, most))
+            return ResynthesisePaulis(effort, self.seed, start.relabels)
         effort = int(np.clip(200_000 / work, 4, 96))
         return ResynthesisePaulis(effort, self.seed, start.relabels, always=True)
 

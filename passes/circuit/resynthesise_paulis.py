@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qattn_compiler.circuit.edit import Rule, Step, expand
-from qattn_compiler.circuit.gates import BY_NAME, GATES, NUM_QUBITS, ROTATION_ANGLE, ROTATION_FAMILY
+from qattn_compiler.circuit.gates import BY_NAME, GATES, NUM_QUBITS
 from qattn_compiler.circuit.params import GLOBAL_PHASE, Affine
 from qattn_compiler.circuit.regions import replaced
 from qattn_compiler.circuit.table import Circuit
@@ -246,14 +246,16 @@ _PAIRS = {"rzz": ((), ()), "rxx": (("h",), ("h",)), "ryy": (("sdg", "h"), ("h", 
 
 
 @cache
-def _rules() -> tuple[dict[str, int], dict[tuple[str, int], int], tuple[Rule, ...]]:
-    """Rule numbers by gate, and by (rotation, quarter turns)."""
+def _rules() -> tuple[Ints, Ints, tuple[Rule, ...]]:
+    """Rule numbers, -1 for none: by gate code, shape (gates,); by that of a rotation and its quarter turns (4:
+    some other angle), shape (gates, 5)."""
     rules: list[Rule] = []
-    gates: dict[str, int] = {}
+    by_code = np.full(len(GATES), -1, dtype=np.int64)
+    by_quarter = np.full((len(GATES), 5), -1, dtype=np.int64)
     for gate in GATES:
         if gate.name in pauli.INSTRUCTIONS or gate.num_qubits == 0:
             continue
-        gates[gate.name] = len(rules)
+        by_code[gate.code] = len(rules)
         if gate.name in RULES:
             rules.append(RULES[gate.name])
         elif gate.name == "phased_xz":
@@ -262,16 +264,15 @@ def _rules() -> tuple[dict[str, int], dict[tuple[str, int], int], tuple[Rule, ..
             assert gate.rotation is not None
             family, angle, phase = gate.rotation
             rules.append(Rule((Step(family, (0,), (angle, ())),), (phase, ())))
-    quarters: dict[tuple[str, int], int] = {}
     for family, words in _QUARTERS.items():
         for k, names in enumerate(words):
-            quarters[family, k] = len(rules)
+            by_quarter[BY_NAME[family].code, k] = len(rules)
             rules.append(Rule(tuple(Step(name, (0,)) for name in names), (_quarter_phase(k), ())))
     for family, (before, after) in _PAIRS.items():
         for k in range(4):
-            quarters[family, k] = len(rules)
+            by_quarter[BY_NAME[family].code, k] = len(rules)
             rules.append(Rule(_pair(before, after, k), (_quarter_phase(k), ())))
-    return gates, quarters, tuple(rules)
+    return by_code, by_quarter, tuple(rules)
 
 
 def _quarter_phase(k: int) -> float:
@@ -291,20 +292,13 @@ def _pair(before: tuple[str, ...], after: tuple[str, ...], k: int) -> tuple[Step
 
 def normalised(circuit: Circuit) -> Circuit:
     """The circuit over `pauli.INSTRUCTIONS`, numeric rotations by quarter turns as Clifford gates."""
-    gates, quarters, rules = _rules()
-    by_code = np.full(len(GATES), -1, dtype=np.int64)
-    for name, number in gates.items():
-        by_code[BY_NAME[name].code] = number
+    by_code, by_quarter, rules = _rules()
     circuit = expand(circuit, by_code[circuit.op], rules)
-    family = ROTATION_FAMILY[circuit.op]
     turns = np.round(circuit.angles[:, 0] / (_PI / 2))
     exact = np.abs(circuit.angles[:, 0] - turns * (_PI / 2)) < pauli.QUARTER
-    fit = (family == circuit.op) & (ROTATION_ANGLE[circuit.op] == 0) & exact & ~circuit.symbolic_rows
-    program = np.full(len(circuit), -1, dtype=np.int64)
-    whole = 0
-    for (name, k), number in quarters.items():
-        rows = fit & (circuit.op == BY_NAME[name].code) & (turns % 4 == k)
-        program[rows] = number
-        whole += int(((turns[rows] - k) / 4).sum())
+    quarter = np.where(exact & ~circuit.symbolic_rows, turns % 4, 4).astype(np.int64)
+    program = by_quarter[circuit.op, quarter]
+    fit = program >= 0
+    whole = int(((turns[fit] - quarter[fit]) / 4).sum())
     out = expand(circuit, program, rules)
     return out if not whole % 2 else replace(out, phase=out.phase + _PI)

@@ -13,7 +13,7 @@ circuits.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -155,12 +155,10 @@ def _candidates(circuit: Circuit, native: Entangler) -> _Blocks | None:
     two = np.flatnonzero(width == 2)
     if not len(two):
         return None
-    pairs = np.sort(circuit.operands[two], axis=1).astype(np.int64)
-    names, number = np.unique(pairs[:, 0] * circuit.num_qubits + pairs[:, 1], return_inverse=True)
     pair = np.full(len(circuit), -1, dtype=np.int64)
-    pair[two] = number
+    pair[two], pairs = _numbered(circuit.operands[two], circuit.num_qubits)
     axes = AXIS_CODES[circuit.op]
-    block, first = collect_blocks(width, pair, axes, circuit.wires, circuit.num_wires, len(names))
+    block, first = collect_blocks(width, pair, axes, circuit.wires, circuit.num_wires, pairs)
 
     cost, foreign, settled = _judged(circuit, two, native)
     total = np.bincount(block[two], cost, minlength=len(first)).astype(np.int64)
@@ -173,6 +171,20 @@ def _candidates(circuit: Circuit, native: Entangler) -> _Blocks | None:
     member = np.flatnonzero(block >= 0)
     rows = member[np.argsort(block[member], kind="stable")]
     return _Blocks(first, total, strange, rows, block[rows]).take(wanted)
+
+
+FEW: Final = 128
+"""Qubits up to which every pair that there might be has a number of its own."""
+
+
+def _numbered(operands: NDArray[np.int32], size: int) -> tuple[Ints, int]:
+    """A number for the unordered pair of each row, and a bound on the numbers."""
+    first, second = operands[:, 0].astype(np.int64), operands[:, 1]
+    names = np.minimum(first, second) * size + np.maximum(first, second)
+    if size <= FEW:
+        return names, size * size
+    found, number = np.unique(names, return_inverse=True)
+    return number, len(found)
 
 
 def _judged(circuit: Circuit, two: Ints, native: Entangler) -> tuple[Ints, Bools, Bools]:

@@ -71,10 +71,10 @@ def expand(circuit: Circuit, program: Ints, rules: Sequence[Rule]) -> Circuit:
     new_row[kept] = start[kept]
     terms = [circuit.affine.moved(new_row)]
     phase = circuit.phase
-    for number, rule in enumerate(rules):
-        rows = np.flatnonzero(program == number)
-        if not len(rows):
-            continue
+    order = chosen[np.argsort(program[chosen], kind="stable")]
+    numbers, begins = np.unique(program[order], return_index=True)
+    for number, rows in zip(numbers.tolist(), np.split(order, begins[1:]), strict=True):
+        rule = rules[number]
         for offset, step in enumerate(rule.steps):
             place = start[rows] + offset
             op[place] = BY_NAME[step.name].code
@@ -95,6 +95,8 @@ def expand(circuit: Circuit, program: Ints, rules: Sequence[Rule]) -> Circuit:
 
 def _constant(circuit: Circuit, rows: Ints, angle: tuple[float, tuple[float, ...]]) -> Floats:
     constant, coefficients = angle
+    if not any(coefficients):
+        return np.full(len(rows), float(constant))
     total: Floats = constant + circuit.angles[rows][:, : len(coefficients)] @ np.array(
         coefficients, dtype=float
     )

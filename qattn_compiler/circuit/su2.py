@@ -19,6 +19,13 @@ EPS: Final = 1e-13
 """Below this, the sine or cosine of half the X angle counts as rounding error."""
 
 _AXIS: Final = {BY_NAME["rx"].code: 1, BY_NAME["ry"].code: 2, BY_NAME["rz"].code: 3}
+_HADAMARD, _XZ = 4, 5
+_KIND: Final = np.array([_AXIS.get(int(family), 0) for family in ROTATION_FAMILY])
+"""By gate code: 1 to 3 for rotations about X, Y, Z, then _HADAMARD and _XZ, 0 for all others."""
+_TURNS: Final = np.array([False, True, True, True, False, False])
+_PHASE: Final = np.where(_KIND > 0, ROTATION_PHASE, 0.0)
+_KIND[BY_NAME["h"].code], _PHASE[BY_NAME["h"].code] = _HADAMARD, np.pi / 2
+_KIND[PHASED_XZ] = _XZ
 
 
 def quaternions(op: NDArray[np.uint8], angles: Floats) -> tuple[Floats, Floats]:
@@ -33,19 +40,19 @@ def quaternions(op: NDArray[np.uint8], angles: Floats) -> tuple[Floats, Floats]:
     """
     out = np.zeros((*angles.shape[:-1], 4))
     out[..., 0] = 1.0
-    for family, axis in _AXIS.items():
-        rows = ROTATION_FAMILY[op] == family
+    kind = _KIND[op]
+    rows = np.flatnonzero(_TURNS[kind])
+    if len(rows):
         half = (angles[..., rows, 0] + ROTATION_ANGLE[op[rows]]) / 2
         out[..., rows, 0] = np.cos(half)
-        out[..., rows, axis] = np.sin(half)
-    rows = op == BY_NAME["h"].code
-    out[..., rows, :] = [0.0, 2**-0.5, 0.0, 2**-0.5]
-    rows = op == PHASED_XZ
-    out[..., rows, :] = from_xza(angles[..., rows, :])
-    single = np.isin(ROTATION_FAMILY[op], list(_AXIS))
-    phases = np.where(single, ROTATION_PHASE[op], 0.0)
-    phases = np.where(op == BY_NAME["h"].code, np.pi / 2, phases)
-    return out, phases
+        out[..., rows, kind[rows]] = np.sin(half)
+    rows = np.flatnonzero(kind == _HADAMARD)
+    if len(rows):
+        out[..., rows, :] = [0.0, 2**-0.5, 0.0, 2**-0.5]
+    rows = np.flatnonzero(kind == _XZ)
+    if len(rows):
+        out[..., rows, :] = from_xza(angles[..., rows, :])
+    return out, _PHASE[op]
 
 
 def multiply(a: Floats, b: Floats) -> Floats:

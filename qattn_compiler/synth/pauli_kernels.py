@@ -12,7 +12,10 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from qattn_compiler.circuit.bit_kernels import bits_set
+
 Codes = NDArray[np.uint8]
+Words = NDArray[np.uint64]
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
@@ -141,6 +144,20 @@ def _axis(frame: Codes, power: Ints, q: int, axis: int, out: Codes) -> int:
 
 
 @numba.njit(cache=True, nogil=True)
+def packed(codes: Codes) -> tuple[Words, Words]:
+    """X and Z parts of strings as bits in rows of words, shape (m, words)."""
+    m, size = codes.shape
+    x = np.zeros((m, (size + 63) // 64), dtype=np.uint64)
+    z = np.zeros((m, (size + 63) // 64), dtype=np.uint64)
+    for k in range(m):
+        for q in range(size):
+            code = codes[k, q]
+            x[k, q >> 6] |= np.uint64(code & 1) << np.uint64(q & 63)
+            z[k, q >> 6] |= np.uint64(code >> 1) << np.uint64(q & 63)
+    return x, z
+
+
+@numba.njit(cache=True, nogil=True)
 def fold(codes: Codes, alive: NDArray[np.bool_], reach: int) -> Ints:
     """Which earlier rotation each one can be merged into: equal string, all between commuting.
 
@@ -153,29 +170,29 @@ def fold(codes: Codes, alive: NDArray[np.bool_], reach: int) -> Ints:
         shape (m,): the earliest member of each one's group (itself if alone).
     """
     m = len(codes)
+    x, z = packed(codes)
     head = np.arange(m)
+    last = np.full(m, -1, dtype=np.int64)  # the head before each head
+    newest = -1
     for k in range(m):
         if not alive[k]:
             continue
-        seen = 0
-        for j in range(k - 1, -1, -1):
-            if not alive[j] or head[j] != j:
-                continue
-            seen += 1
-            if seen > reach:
+        j = newest
+        for _ in range(reach):
+            if j < 0:
                 break
-            equal = True
-            parity = 0
-            for q in range(codes.shape[1]):
-                a, b = codes[k, q], codes[j, q]
-                if a != b:
-                    equal = False
-                parity ^= ((a >> 1) & b & 1) ^ ((b >> 1) & a & 1)
-            if equal:
+            differs, crossing = np.uint64(0), np.uint64(0)
+            for w in range(x.shape[1]):
+                differs |= (x[k, w] ^ x[j, w]) | (z[k, w] ^ z[j, w])
+                crossing ^= (x[k, w] & z[j, w]) ^ (z[k, w] & x[j, w])
+            if not differs:
                 head[k] = j
                 break
-            if parity:
+            if bits_set(crossing) & 1:
                 break
+            j = last[j]
+        if head[k] == k:
+            last[k], newest = newest, k
     return head
 
 
@@ -229,19 +246,38 @@ def substitute(
 ) -> tuple[Codes, NDArray[np.int8]]:
     """Strings with X_q and Z_q replaced by frame rows 2q and 2q + 1; codes and signs."""
     m, size = codes.shape
+    fx, fz = packed(frame)
+    power = np.zeros(2 * size, dtype=np.int64)
+    for row in range(2 * size):
+        power[row] = 2 * frame_signs[row]
+        for w in range(fx.shape[1]):
+            power[row] += bits_set(fx[row, w] & fz[row, w])
     out = np.zeros((m, size), dtype=np.uint8)
     flips = np.zeros(m, dtype=np.int8)
+    x, z = np.zeros((2, fx.shape[1]), dtype=np.uint64)
     for k in range(m):
+        x[:] = 0
+        z[:] = 0
         r = 2 * signs[k]
         for q in range(size):
-            r += codes[k, q] == 3
+            code = codes[k, q]
+            if not code:
+                continue
+            r += code == 3
             for part in range(2):  # X before Z, as in the definition of a string
-                if (codes[k, q] >> part) & 1:
-                    ri = 2 * frame_signs[2 * q + part]
-                    for p in range(size):
-                        ri += frame[2 * q + part, p] == 3
-                    r = _times(out[k], r & 3, frame[2 * q + part], ri & 3, out[k])
-        flips[k] = _sign(out[k], r & 3)
+                if (code >> part) & 1:
+                    row = 2 * q + part
+                    r += power[row]
+                    for w in range(len(x)):
+                        r += 2 * bits_set(z[w] & fx[row, w])
+                        x[w] ^= fx[row, w]
+                        z[w] ^= fz[row, w]
+        for w in range(len(x)):
+            r -= bits_set(x[w] & z[w])
+        flips[k] = (r & 3) >> 1
+        for q in range(size):
+            bit = np.uint64(q & 63)
+            out[k, q] = ((x[q >> 6] >> bit) & np.uint64(1)) | (((z[q >> 6] >> bit) & np.uint64(1)) << np.uint64(1))
     return out, flips
 
 

@@ -587,25 +587,39 @@ def _clear_frame(
 ) -> tuple[Ints, int]:
     """Two-qubit gates until every string of the frame has weight 1; the steps, how many (-1: too many)."""
     size = len(new)
-    score = np.zeros((size, size, 9))
-    version = np.ones(size, dtype=np.int64)  # how often a qubit's codes have changed
-    known = np.zeros((size, size, 2), dtype=np.int64)  # for which versions a pair's scores hold
+    score = np.zeros((size, size, 9), dtype=np.float32)
+    least = np.zeros((size, size), dtype=np.float32)  # the best of a pair's scores
+    touched = np.ones(size, dtype=np.int64)  # when a qubit's codes last changed
+    scored = np.zeros((size, size), dtype=np.int64)  # when a pair's scores were computed
+    support = np.zeros((size, (size + 63) // 64), dtype=np.uint64)  # the frame's pairs on each qubit
+    for q in range(size):
+        _support(new, q, support)
     totals = np.array([_pair_total(new, q) for q in range(size)])
     gates = 0
     pair = _easiest(totals)
     while pair >= 0:
-        a, b, gate, least = _frame_gate(new, pair, change, score, version, known, layer, noise, deep, random)
+        now = gates + 2
+        a, b, gate, found = _frame_gate(
+            new, pair, change, support, score, least, touched, scored, now, layer, noise, deep, random
+        )
         if wide:
             for i in range(size):
                 for j in range(i + 1, size):
-                    _frame_scores(new, i, j, change, score, version, known)
-            a, b, gate, least = _freest(score, a, b, gate, least)
-            wide = least < -0.1  # else it would be undone at once: pair by pair from here on
-        for q in range(size):
-            totals[q] += 0.5 * _unpacked(change[_pair_codes(new, a, b, q)], gate, 1)
+                    if scored[i, j] < touched[i] or scored[i, j] < touched[j]:
+                        _frame_scores(new, i, j, change, support, score, least)
+                        scored[i, j] = now
+            a, b, gate, found = _freest(score, least, a, b, gate, found)
+            wide = found < -0.1  # else it would be undone at once: pair by pair from here on
+        for p in range(support.shape[1]):
+            left = support[a, p] | support[b, p]
+            while left:
+                q = 64 * p + lowest_bit(left)
+                left &= left - _ONE
+                totals[q] += 0.5 * _unpacked(change[_pair_codes(new, a, b, q)], gate, 1)
         _conjugate_frame(new, new_sign, a, b, image[gate], flip[gate])
-        version[a] += 1
-        version[b] += 1
+        _support(new, a, support)
+        _support(new, b, support)
+        touched[a] = touched[b] = now + 1
         layer[a] = layer[b] = max(layer[a], layer[b]) + 1
         steps = _pushed(steps, count + gates, TQE, a, b, gate)
         gates += 1
@@ -613,6 +627,15 @@ def _clear_frame(
             return steps, -1
         pair = _easiest(totals)
     return steps, gates
+
+
+@numba.njit(cache=True, nogil=True)
+def _support(new: Codes, q: int, support: Words) -> None:
+    """Mark the pairs of the frame that have anything on a qubit."""
+    support[q] = _NONE
+    for k in range(len(new)):
+        if new[q, 2 * k] | new[q, 2 * k + 1]:
+            support[q, k >> 6] |= _ONE << np.uint64(k & 63)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -647,63 +670,84 @@ def _frame_gate(
     new: Codes,
     pair: int,
     change: Words,
-    score: Floats,
-    version: Ints,
-    known: Ints,
+    support: Words,
+    score: NDArray[np.float32],
+    least: NDArray[np.float32],
+    touched: Ints,
+    scored: Ints,
+    now: int,
     layer: Ints,
     noise: float,
     deep: float,
     random: NDArray[np.uint64],
 ) -> tuple[int, int, int, float]:
     """Of the gates that bring one pair nearer to its end, the one that is best for all of them."""
-    best, best_a, best_b, best_gate, least = 1e300, -1, -1, -1, 0.0
+    best, best_a, best_b, best_gate, found = 1e300, -1, -1, -1, 0.0
     for a in range(len(new)):
         if not (new[a, 2 * pair] | new[a, 2 * pair + 1]):
             continue
         for b in range(a + 1, len(new)):
             if not (new[b, 2 * pair] | new[b, 2 * pair + 1]):
                 continue
-            index = _pair_codes(new, a, b, pair)
-            _frame_scores(new, a, b, change, score, version, known)
+            if scored[a, b] < touched[a] or scored[a, b] < touched[b]:
+                _frame_scores(new, a, b, change, support, score, least)
+                scored[a, b] = now
             late = deep * max(layer[a], layer[b])
-            lower = change[index, 3]
-            for gate in range(9):
-                if not (lower >> np.uint64(gate)) & np.uint64(1):
-                    continue
+            if noise == 0.0 and least[a, b] + late >= best:
+                continue
+            lower = change[_pair_codes(new, a, b, pair), 3]
+            while lower:
+                gate = lowest_bit(lower)
+                lower &= lower - _ONE
                 total = score[a, b, gate] + late + (noise * _random(random) if noise > 0 else 0.0)
-                if total < best - 1e-12:
-                    best, best_a, best_b, best_gate, least = total, a, b, gate, score[a, b, gate]
-    return best_a, best_b, best_gate, least
+                if total < best - 1e-6:
+                    best, best_a, best_b, best_gate, found = total, a, b, gate, score[a, b, gate]
+    return best_a, best_b, best_gate, found
 
 
 @numba.njit(cache=True, nogil=True)
-def _freest(score: Floats, a: int, b: int, gate: int, least: float) -> tuple[int, int, int, float]:
+def _freest(
+    score: NDArray[np.float32], least: NDArray[np.float32], a: int, b: int, gate: int, found: float
+) -> tuple[int, int, int, float]:
     """The best gate for all pairs together, if it is better than the one given."""
     for i in range(len(score)):
         for j in range(i + 1, len(score)):
-            for g in range(9):
-                if score[i, j, g] < least - 1e-9:
-                    a, b, gate, least = i, j, g, score[i, j, g]
-    return a, b, gate, least
+            if least[i, j] < found - 1e-6:
+                a, b, found = i, j, least[i, j]
+                gate = np.argmin(score[i, j])
+    return a, b, gate, found
 
 
 @numba.njit(cache=True, nogil=True)
 def _frame_scores(
-    new: Codes, a: int, b: int, change: Words, score: Floats, version: Ints, known: Ints
+    new: Codes,
+    a: int,
+    b: int,
+    change: Words,
+    support: Words,
+    score: NDArray[np.float32],
+    least: NDArray[np.float32],
 ) -> None:
-    """How each gate on (a, b) changes the sum of all pairs' costs, unless that is known already."""
-    if known[a, b, 0] == version[a] and known[a, b, 1] == version[b]:
-        return
-    known[a, b, 0], known[a, b, 1] = version[a], version[b]
-    low, middle, high = np.uint64(0), np.uint64(0), np.uint64(0)
-    for q in range(len(new)):
-        index = _pair_codes(new, a, b, q)
-        low += change[index, 0]
-        middle += change[index, 1]
-        high += change[index, 2]
+    """How each gate on (a, b) changes the sum of all pairs' costs, and the least of that."""
+    low, middle, high = _NONE, _NONE, _NONE
+    terms = 0
+    for p in range(support.shape[1]):
+        left = support[a, p] | support[b, p]
+        terms += bits_set(left)
+        while left:
+            q = 64 * p + lowest_bit(left)
+            left &= left - _ONE
+            index = _pair_codes(new, a, b, q)
+            low += change[index, 0]
+            middle += change[index, 1]
+            high += change[index, 2]
     total = np.array([low, middle, high])
+    best = 1 << 30
     for gate in range(9):
-        score[a, b, gate] = 0.5 * _unpacked(total, gate, len(new))
+        halves = _unpacked(total, gate, terms)
+        score[a, b, gate] = 0.5 * halves
+        best = min(best, halves)
+    least[a, b] = 0.5 * best
 
 
 @numba.njit(cache=True, nogil=True)
