@@ -11,9 +11,10 @@ Sources: PCOAST (arXiv:2305.10966), Rustiq (arXiv:2404.03280), and the papers na
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from typing import ClassVar, Final
 
 import numpy as np
@@ -90,18 +91,18 @@ class ResynthesisePaulis(CirqTransformer):
 
 def _cheapest(
     forms: tuple[pauli.PauliForm, pauli.PauliForm],
-    tries: list[tuple[pauli.Effort, bool]],
+    tries: Sequence[tuple[pauli.Effort, bool]],
     swap: int,
     limit: int,
     hopeful: bool,
 ) -> tuple[pauli.Synthesis, bool] | None:
     """The synthesis with the fewest two-qubit gates (then layers, then the first), and its direction.
 
-    The first two tries say whether it is worth going on: they must find something within a third of the limit
-    (`hopeful`), or within the limit. What is found tightens the limit of the tries that follow, in both
-    threads; as ties are kept, the result does not depend on which thread is faster.
+    The first tries say whether it is worth going on: they must find something that is near enough to the limit
+    (`_STAGES`; at once within it if not `hopeful`). What is found tightens the limit of the tries that follow,
+    in both threads; as ties are kept, the result does not depend on which thread is faster.
     """
-    least = [limit + limit // 3 + 4 if hopeful else limit]
+    least = [limit]
     found: list[tuple[int, int, int, pauli.Synthesis]] = []
 
     def search(chosen: range) -> None:
@@ -119,10 +120,14 @@ def _cheapest(
             with ThreadPoolExecutor(WORKERS) as pool:
                 list(pool.map(search, (range(begin + i, end, WORKERS) for i in range(WORKERS))))
 
-    search_all(0, min(2, len(tries)))
-    if found:
-        least[0] = min(least[0], limit)
-        search_all(2, len(tries))
+    begin = 0
+    for end, more, few in _STAGES if hopeful else ((2, 0.0, 0), *_STAGES[-1:]):
+        reach = limit + int(more * limit) + few
+        least[0] = min([reach, *(price for price, *_ in found)])
+        search_all(begin, min(end, len(tries)))
+        begin = end
+        if begin >= len(tries) or not any(price <= reach for price, *_ in found):
+            break
     fit = [one for one in found if one[0] <= limit]
     if not fit:
         return None
@@ -130,6 +135,8 @@ def _cheapest(
     return made, tries[k][1]
 
 
+_STAGES: Final = ((2, 1 / 3, 4), (8, 0.1, 2), (16, 0.02, 2), (1 << 30, 0.0, 0))
+"""After how many tries something must have been found within the limit and this share of it and these few."""
 DENSE: Final = 4
 """With more rotations than this for each entangler, as in random blocks, nothing is to be gained."""
 LARGE: Final = 4000
@@ -154,7 +161,8 @@ _WAYS: Final = (
 """Discount, tail and deep (see `pauli.Effort`) of the first settings, found by trying 96 on 23 circuits."""
 
 
-def efforts(count: int, seed: int, window: int = 256) -> list[tuple[pauli.Effort, bool]]:
+@lru_cache(maxsize=64)
+def efforts(count: int, seed: int, window: int = 256) -> tuple[tuple[pauli.Effort, bool], ...]:
     """Settings of the search, each with whether it works on the inverse circuit."""
     rng = np.random.default_rng(seed)
     out = []
@@ -167,7 +175,7 @@ def efforts(count: int, seed: int, window: int = 256) -> list[tuple[pauli.Effort
             deep, noise = float(rng.choice([0.0, 0.01, 0.05, 0.2])), float(rng.choice([0.0, 0.1, 0.4]))
             wide = bool(rng.integers(2))
         out.append((pauli.Effort(discount, tail, wide, noise, deep, seed + k, window), k % 2 == 1))
-    return out
+    return tuple(out)
 
 
 def forms_of(circuit: Circuit) -> tuple[pauli.PauliForm, pauli.PauliForm]:

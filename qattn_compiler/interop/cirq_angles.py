@@ -25,7 +25,7 @@ def scaled(builder: Builder, value: Any, factor: float) -> Angle:
     Raises:
         CircuitError: the value is complex or not finite.
     """
-    if not is_symbolic(value):
+    if type(value) is float or not is_symbolic(value):
         return _finite(value) * factor
     terms = _affine_terms(builder, value)
     constant = terms.pop("", 0.0) * factor
@@ -50,6 +50,8 @@ def times(angle: Angle, factor: float) -> Angle:
 
 
 def _finite(value: Any) -> float:
+    if type(value) is float and math.isfinite(value):
+        return value
     try:
         number = complex(value)
     except (TypeError, ValueError) as error:

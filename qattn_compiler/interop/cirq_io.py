@@ -146,6 +146,12 @@ class _Reader:
                         entries.append(entry)
                         self.qubits += operation.qubits
                         continue
+                elif all_plain and type(operation) is cirq.ControlledOperation:
+                    entry = self._entry_of_controlled(operation)
+                    if entry >= 0:
+                        entries.append(entry)
+                        self.qubits += operation.qubits
+                        continue
                 entries.append(self._entry_of_operation(operation))
             except CircuitError as error:
                 error.place = error.place or f"in operation {operation}"
@@ -157,12 +163,24 @@ class _Reader:
         if width:
             return self._entry(~(len(self.powers) - 1), 1, width, 0.0)
         rows = None if isinstance(gate, (cirq.MeasurementGate, cirq.ResetChannel)) else self._rows(gate)
-        if rows is None:
+        return -1 if rows is None else self._entry_of_rows(rows, cirq.num_qubits(gate))
+
+    def _entry_of_controlled(self, operation: cirq.ControlledOperation) -> int:
+        """The entry of a gate on one qubit with one plain control; -1 if it is none or has no rows. (Cirq makes
+        a `ControlledGate` each time it is asked for the gate, which takes ten times as long as this.)"""
+        sub = operation.sub_operation
+        if type(sub) is not cirq.GateOperation or len(operation.qubits) != 2:
             return -1
+        rows = _controlled_rows(self.builder, sub.gate) if operation.control_values == _ONE_CONTROL else None
+        if rows is None or (len(rows[0]) > 1 and not self.split_gates):
+            return -1
+        return self._entry_of_rows(rows, 2)
+
+    def _entry_of_rows(self, rows: Rows, width: int) -> int:
         first = len(self.builder)
         for name, where, angles in rows[0]:
             self.builder.add(name, where, angles)
-        return self._entry(first, len(rows[0]), cirq.num_qubits(gate), rows[1])
+        return self._entry(first, len(rows[0]), width, rows[1])
 
     def _entry(self, start: int, count: int, width: int, phase: Angle) -> int:
         self.start.append(start)
@@ -537,7 +555,8 @@ def _clifford(_: Builder, gate: Any) -> Rows:
 
 def _qasm_u(builder: Builder, gate: QasmUGate) -> Rows:
     """RZ(phi) RY(theta) RZ(lambda) with OpenQASM's phase; RY is RX about an axis turned by pi / 2."""
-    theta, phi, lmda = (scaled(builder, value, PI) for value in (gate.theta, gate.phi, gate.lmda))
+    theta = scaled(builder, gate.theta, PI)
+    phi, lmda = scaled(builder, gate.phi, PI), scaled(builder, gate.lmda, PI)
     turn = plus(phi, 0.0, lmda)
     if theta == 0.0:  # u1: what is diagonal shall look so
         return [("rz", (0,), (turn,))], times(turn, 0.5)
@@ -857,9 +876,17 @@ _WRITERS: dict[str, Callable[..., cirq.Gate]] = {
 
 def _controlled(builder: Builder, gate: Any) -> Rows | None:
     """A gate with one plain control, where the table has it."""
-    if gate.num_controls() != 1 or gate.control_values != cirq.ProductOfSums([(1,)]):
+    if gate.num_controls() != 1 or gate.control_values != _ONE_CONTROL:
         return None
-    sub = rows_of(builder, gate.sub_gate)
+    return _controlled_rows(builder, gate.sub_gate)
+
+
+_ONE_CONTROL = cirq.ProductOfSums([(1,)])
+
+
+def _controlled_rows(builder: Builder, gate: Any) -> Rows | None:
+    """A gate on one qubit with one plain control, where the table has it."""
+    sub = rows_of(builder, gate)
     names = {"x": "cx", "y": "cy", "z": "cz", "h": "ch", "rx": "crx", "ry": "cry", "rz": "crz"}
     if sub is None or len(sub[0]) != 1:
         return None
