@@ -138,7 +138,8 @@ class Target:
         Args:
             level: optimization level.
             seed: of all random choices.
-            effort: "quick" (to compare circuits), "usual", "long", or "structure" (for what is compiled once).
+            effort: "quick" (to compare circuits), "usual", "long", or "structure" (for what is compiled
+                once).
             objective: "count", "depth" or "fidelity".
         """
         check_level(level)

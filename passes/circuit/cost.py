@@ -22,7 +22,10 @@ Cost = tuple[float, ...]
 
 def entanglers(circuit: Circuit) -> int:
     """How many CZ the circuit takes, gate by gate; foreign operations count once if they entangle."""
-    return int(CZ_COUNT[circuit.op].sum() + (circuit.is_two_qubit & (NUM_QUBITS[circuit.op] == 0)).sum())
+    total = int(CZ_COUNT[circuit.op].sum())
+    if not circuit.extras:
+        return total
+    return total + int((circuit.is_two_qubit & (NUM_QUBITS[circuit.op] == 0)).sum())
 
 
 def entangler_depth(circuit: Circuit) -> int:

@@ -218,7 +218,9 @@ class Optimize(CirqTransformer):
             )
         price = COSTS[self.cost]
         best, least = start, price(start.circuit)
-        done: list[Circuit | None] = [None] * len(steps)  # what each pass gave last: it would leave that alone
+        done: list[Circuit | None] = [None] * len(
+            steps
+        )  # what each pass gave last: it would leave that alone
         for _ in range(MAX_ROUNDS):
             now = best
             for number, step in enumerate(steps):

@@ -98,9 +98,9 @@ def _cheapest(
 ) -> tuple[pauli.Synthesis, bool] | None:
     """The synthesis with the fewest two-qubit gates (then layers, then the first), and its direction.
 
-    The first tries say whether it is worth going on: they must find something that is near enough to the limit
-    (`_STAGES`; at once within it if not `hopeful`). What is found tightens the limit of the tries that follow,
-    in both threads; as ties are kept, the result does not depend on which thread is faster.
+    The first tries say whether it is worth going on: they must find something that is near enough to the
+    limit (`_STAGES`; at once within it if not `hopeful`). What is found tightens the limit of the tries that
+    follow, in both threads; as ties are kept, the result does not depend on which thread is faster.
     """
     least = [limit]
     found: list[tuple[int, int, int, pauli.Synthesis]] = []
@@ -255,8 +255,8 @@ _PAIRS = {"rzz": ((), ()), "rxx": (("h",), ("h",)), "ryy": (("sdg", "h"), ("h", 
 
 @cache
 def _rules() -> tuple[Ints, Ints, tuple[Rule, ...]]:
-    """Rule numbers, -1 for none: by gate code, shape (gates,); by that of a rotation and its quarter turns (4:
-    some other angle), shape (gates, 5)."""
+    """Rule numbers, -1 for none: by gate code, shape (gates,); by that of a rotation and its quarter turns
+    (4: some other angle), shape (gates, 5)."""
     rules: list[Rule] = []
     by_code = np.full(len(GATES), -1, dtype=np.int64)
     by_quarter = np.full((len(GATES), 5), -1, dtype=np.int64)

@@ -46,6 +46,31 @@ def levels(
 
 
 @numba.njit(cache=True, nogil=True)
+def components(pairs: NDArray[np.int32], size: int) -> NDArray[np.int64]:
+    """The connected part of each qubit, as the least qubit in it.
+
+    Args:
+        pairs: shape (rows, 2): qubits of each row, -1 in the second column where there is one only.
+        size: number of qubits.
+    """
+    parent = np.arange(size)
+    for row in range(len(pairs)):
+        if pairs[row, 1] < 0:
+            continue
+        a, b = pairs[row, 0], pairs[row, 1]
+        while parent[a] != a:
+            parent[a] = parent[parent[a]]
+            a = parent[a]
+        while parent[b] != b:
+            parent[b] = parent[parent[b]]
+            b = parent[b]
+        parent[max(a, b)] = min(a, b)
+    for q in range(size):
+        parent[q] = parent[parent[q]]  # parents are smaller, so theirs are known
+    return parent
+
+
+@numba.njit(cache=True, nogil=True)
 def sink_swaps(
     is_swap: NDArray[np.bool_], wires: NDArray[np.int32], num_qubits: int
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:

@@ -60,21 +60,15 @@ def _parts(circuit: Circuit, rows: Ints) -> list[Region]:
     """Rows as regions that share no qubit."""
     if not len(rows):
         return []
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
+    from qattn_compiler.circuit.region_kernels import components
 
     pairs = circuit.operands[rows]
-    two = pairs[:, 1] >= 0
-    size = circuit.num_qubits
-    graph = coo_array((np.ones(int(two.sum())), (pairs[two, 0], pairs[two, 1])), shape=(size, size))
-    count, component = connected_components(graph, directed=False)
-    number = component[pairs[:, 0]]
+    number = components(pairs, circuit.num_qubits)[pairs[:, 0]]
     if (number == number[0]).all():
         return [region(circuit, rows)]
     order = np.argsort(number, kind="stable")
-    edges = np.searchsorted(number[order], np.arange(count + 1))
-    chosen = [order[edges[k] : edges[k + 1]] for k in np.unique(number).tolist()]
-    return [region(circuit, rows[part]) for part in chosen]
+    begins = np.flatnonzero(np.diff(number[order], prepend=-1))
+    return [region(circuit, rows[part]) for part in np.split(order, begins[1:])]
 
 
 def region(circuit: Circuit, rows: Ints) -> Region:

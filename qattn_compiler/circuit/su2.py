@@ -57,27 +57,26 @@ def quaternions(op: NDArray[np.uint8], angles: Floats) -> tuple[Floats, Floats]:
 
 def multiply(a: Floats, b: Floats) -> Floats:
     """Product a b of quaternions of shape (..., 4): b acts first."""
-    a0, a1, a2, a3 = np.moveaxis(a, -1, 0)
-    b0, b1, b2, b3 = np.moveaxis(b, -1, 0)
-    return np.stack(
-        [
-            a0 * b0 - a1 * b1 - a2 * b2 - a3 * b3,
-            a0 * b1 + a1 * b0 + a2 * b3 - a3 * b2,
-            a0 * b2 + a2 * b0 + a3 * b1 - a1 * b3,
-            a0 * b3 + a3 * b0 + a1 * b2 - a2 * b1,
-        ],
-        axis=-1,
-    )
+    a0, a1, a2, a3 = a[..., 0], a[..., 1], a[..., 2], a[..., 3]
+    b0, b1, b2, b3 = b[..., 0], b[..., 1], b[..., 2], b[..., 3]
+    first = a0 * b0 - a1 * b1 - a2 * b2 - a3 * b3
+    out = np.empty((*first.shape, 4))
+    out[..., 0] = first
+    out[..., 1] = a0 * b1 + a1 * b0 + a2 * b3 - a3 * b2
+    out[..., 2] = a0 * b2 + a2 * b0 + a3 * b1 - a1 * b3
+    out[..., 3] = a0 * b3 + a3 * b0 + a1 * b2 - a2 * b1
+    return out
 
 
 def from_xza(angles: Floats) -> Floats:
     """Quaternions (..., 4) of RZ(z + a) RX(x) RZ(-a) for angles (..., 3)."""
-    x, z, a = np.moveaxis(angles, -1, 0)
+    x, z, a = angles[..., 0], angles[..., 1], angles[..., 2]
     total, difference = z / 2, z / 2 + a
     cos, sin = np.cos(x / 2), np.sin(x / 2)
-    return np.stack(
-        [cos * np.cos(total), sin * np.cos(difference), sin * np.sin(difference), cos * np.sin(total)], -1
-    )
+    out = np.empty((*total.shape, 4))
+    out[..., 0], out[..., 1] = cos * np.cos(total), sin * np.cos(difference)
+    out[..., 2], out[..., 3] = sin * np.sin(difference), cos * np.sin(total)
+    return out
 
 
 def to_xza(q: Floats) -> tuple[Floats, Floats]:

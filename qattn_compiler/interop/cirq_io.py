@@ -166,8 +166,8 @@ class _Reader:
         return -1 if rows is None else self._entry_of_rows(rows, cirq.num_qubits(gate))
 
     def _entry_of_controlled(self, operation: cirq.ControlledOperation) -> int:
-        """The entry of a gate on one qubit with one plain control; -1 if it is none or has no rows. (Cirq makes
-        a `ControlledGate` each time it is asked for the gate, which takes ten times as long as this.)"""
+        """The entry of a gate on one qubit with one plain control; -1 if it is none or has no rows. (Cirq
+        makes a `ControlledGate` each time it is asked for the gate, which takes ten times as long.)"""
         sub = operation.sub_operation
         if type(sub) is not cirq.GateOperation or len(operation.qubits) != 2:
             return -1
@@ -375,15 +375,19 @@ class _Powers:
         weight[:, 0] = self.shift
         weight[kind == PHASED_XZ, :2] = 0.5
         phase = np.zeros(len(kind))
-        for reader in _READERS.values():
-            if not isinstance(reader, _Power):
+        symbolic = np.zeros(len(kind), dtype=bool)
+        symbolic[term // 3] = True
+        present = np.bincount(kind)
+        for number in np.flatnonzero(present).tolist():
+            reader = _POWER_OF.get(number)
+            if reader is None:
                 continue
-            rows = np.flatnonzero(kind == reader.kind)
+            rows = np.flatnonzero(kind == number)
             op[rows] = BY_NAME[reader.family].code
             weight[rows, 0] += reader.half
             wrapped = exponents[rows, 0] - 2.0 * np.rint(exponents[rows, 0] / 2.0)
             wrapped[wrapped == -1.0] = 1.0
-            wrapped[np.isin(rows, term // 3)] = np.nan
+            wrapped[symbolic[rows]] = np.nan
             for value, name in reader.fixed.items():
                 fixed = rows[wrapped == value]
                 op[fixed] = BY_NAME[name].code
@@ -881,6 +885,7 @@ def _controlled(builder: Builder, gate: Any) -> Rows | None:
     return _controlled_rows(builder, gate.sub_gate)
 
 
+_POWER_OF = {reader.kind: reader for reader in _READERS.values() if isinstance(reader, _Power)}
 _ONE_CONTROL = cirq.ProductOfSums([(1,)])
 
 

@@ -87,6 +87,8 @@ class Programs:
         out.angles[:], out.layers[:] = self.angles, self.layers
         for k in range(MAX_COUNT):
             rows = np.flatnonzero(self.counts > k)
+            if not len(rows):
+                break
             gate = out.layers[rows, k]
             flat = np.hypot(gate[..., 0], gate[..., 3]) < su2.EPS
             angle = np.where(flat, 0.0, 2 * np.arctan2(gate[..., 3], gate[..., 0]))
@@ -124,7 +126,7 @@ def product(*factors: Floats) -> Floats:
     """Product of quaternions; the last factor acts first."""
     total = factors[0]
     for factor in factors[1:]:
-        total = su2.multiply(*np.broadcast_arrays(total, factor))
+        total = su2.multiply(total, factor)
     return total
 
 

@@ -108,11 +108,11 @@ def tables() -> tuple[Ints, Ints, Ints, NDArray[np.uint64]]:
     """Two-qubit gates C(P, Q) = (1 + P + Q - P Q) / 2, numbered 3 (p - 1) + q - 1, as acting on codes.
 
     Returns:
-        image and flip of shape (9, 16): new pair of codes (4 a + b) and whether the sign changes; shape (16,):
-        a bit for each gate that takes such a pair off one of the qubits; and shape (256, 4): per codes of two
-        strings on two qubits, 64 a0 + 16 b0 + 4 a1 + b1, by how many halves each gate changes the cost of the
-        pair (`pauli_search_kernels._pair_total`), plus BIAS, gate by gate in 16 bits, so that sums of all nine
-        are three additions; then a bit for each gate that lowers it.
+        image and flip of shape (9, 16): new pair of codes (4 a + b) and whether the sign changes; shape
+        (16,): a bit for each gate that takes such a pair off one of the qubits; and shape (256, 4): per codes
+        of two strings on two qubits, 64 a0 + 16 b0 + 4 a1 + b1, by how many halves each gate changes the cost
+        of the pair (`pauli_search_kernels._pair_total`), plus BIAS, gate by gate in 16 bits, so that sums of
+        all nine are three additions; then a bit for each gate that lowers it.
     """
     image = np.zeros((9, 16), dtype=np.int64)
     flip = np.zeros((9, 16), dtype=np.int64)

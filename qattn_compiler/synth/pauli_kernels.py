@@ -277,7 +277,9 @@ def substitute(
         flips[k] = (r & 3) >> 1
         for q in range(size):
             bit = np.uint64(q & 63)
-            out[k, q] = ((x[q >> 6] >> bit) & np.uint64(1)) | (((z[q >> 6] >> bit) & np.uint64(1)) << np.uint64(1))
+            out[k, q] = ((x[q >> 6] >> bit) & np.uint64(1)) | (
+                ((z[q >> 6] >> bit) & np.uint64(1)) << np.uint64(1)
+            )
     return out, flips
 
 

@@ -1,7 +1,7 @@
 """The greedy synthesis of Pauli rotations and a Clifford, over bits.
 
-All strings stand in columns: per qubit one row of 64-bit words for the X parts and one for the Z parts, a bit a
-string. First come the strings of a window, whose order is looked at, then those of the frame, then the
+All strings stand in columns: per qubit one row of 64-bit words for the X parts and one for the Z parts, a
+bit a string. First come the strings of a window, whose order is looked at, then those of the frame, then the
 rotations that are still to come; a two-qubit gate conjugates 64 strings in a dozen operations. How much a
 string of the window counts, by the layers of rotations that stand before it, is a number of six bits; a plane
 of bits holds one binary digit of all of them, so that weighted counts are sums of bits.
@@ -46,7 +46,8 @@ def _bit(words: Words, position: int) -> int:
 def _packed(
     codes: Codes, signs: NDArray[np.int8], frame: Codes, frame_signs: NDArray[np.int8], begin: int, rest: int
 ) -> tuple[Words, Words, Words]:
-    """X parts, Z parts (qubits, words) and signs (words,): the frame from word `begin`, rotations from `rest`."""
+    """X parts, Z parts (qubits, words) and signs (words,): the frame from word `begin` on, then rotations
+    from `rest` on."""
     m, size = codes.shape
     total = rest + (m + 63) // 64
     x = np.zeros((size, total), dtype=np.uint64)
@@ -150,7 +151,7 @@ def synthesise(
 
     Rotations that nothing before them forbids and whose string has weight 1 are given out; otherwise the
     two-qubit gate is chosen that lowers the discounted sum of weights most, of those that make one of the
-    lightest strings lighter that nothing before them forbids. At last the frame is cleared.
+    lightest such strings lighter. At last the frame is cleared.
 
     Args:
         codes, signs: the strings of R_1 ... R_m, shape (m, size) and (m,).
@@ -158,7 +159,7 @@ def synthesise(
         image, flip: shape (9, 16): per two-qubit gate and pair of codes, the new pair, and whether the sign
             changes.
         lightens: shape (16,): per pair of codes a bit for each gate that makes it lighter.
-        change: shape (256, 4): per codes of the two strings of a frame pair on two qubits, see `pauli.tables`.
+        change: shape (256, 4): per codes of the two strings of a frame pair on two qubits (`pauli.tables`).
         window: how many rotations are looked at together; rounded up to 64.
         discount: share of a rotation by the number of anticommuting layers before it.
         tail: share of the frame's strings while there are rotations.
@@ -243,7 +244,7 @@ def _shares(discount: float) -> Ints:
     """What a string counts by its layer; the last entry, 0, is for all layers beyond."""
     out = np.zeros(MAX_LAYERS + 1, dtype=np.int64)
     for level in range(MAX_LAYERS):
-        out[level] = int(round(FULL * discount**level))
+        out[level] = round(FULL * discount**level)
         if out[level] == 0:
             return out[: level + 1]
     return out
@@ -714,7 +715,7 @@ def _freest(
         for j in range(i + 1, len(score)):
             if least[i, j] < found - 1e-6:
                 a, b, found = i, j, least[i, j]
-                gate = np.argmin(score[i, j])
+                gate = int(np.argmin(score[i, j]))
     return a, b, gate, found
 
 
