@@ -44,9 +44,9 @@ LIGHT_EFFORT: Final = 6
 """Settings of the Pauli search at level 2, but for large circuits."""
 LIGHT_WORK: Final = 2_500_000
 """Settings times entanglers times qubits there, and at level 3."""
-USUAL_EFFORT: Final = (12, 64)
+USUAL_EFFORT: Final = (8, 64)
 """Settings at level 3, least and most."""
-USUAL_WORK: Final = 3000
+USUAL_WORK: Final = 1000
 """Settings times entanglers there."""
 PARITY_EFFORT: Final = 8
 """Settings tried for regions of CX and Z rotations."""

@@ -147,18 +147,33 @@ MAX_EFFORT: Final = 512
 MAX_WINDOW: Final = 4096
 WORKERS: Final = 2
 _WAYS: Final = (
-    (0.55, 0.0, 0.0),
-    (0.7, 0.3, 0.0),
-    (0.4, 0.02, 0.01),
-    (0.7, 0.02, 0.0),
-    (0.55, 0.02, 0.2),
-    (0.4, 0.3, 0.0),
-    (0.8, 0.1, 0.2),
-    (0.55, 0.1, 0.0),
-    (0.95, 0.3, 0.05),
-    (0.8, 0.0, 0.01),
+    (0.15, 0.1, False, 0.0, True),
+    (0.7, 0.0, False, 0.01, False),
+    (0.29, 0.005, False, 0.0, False),
+    (0.8, 0.6, False, 0.01, True),
+    (0.22, 0.0, True, 0.0, True),
+    (0.77, 0.1, False, 0.2, False),
+    (0.16, 0.1, False, 0.0, False),
+    (0.59, 0.6, False, 0.0, True),
+    (0.53, 0.05, True, 0.05, True),
+    (0.85, 0.05, False, 0.0, True),
+    (0.21, 0.3, False, 0.0, True),
+    (0.46, 0.005, True, 0.2, True),
+    (0.68, 0.6, False, 0.2, True),
+    (0.61, 0.1, False, 0.0, False),
+    (0.41, 0.005, False, 0.0, True),
+    (0.38, 0.05, False, 0.05, False),
+    (0.15, 0.005, False, 0.01, True),
+    (0.59, 0.02, True, 0.0, True),
+    (0.17, 0.0, False, 0.0, True),
+    (0.38, 0.1, False, 0.2, False),
+    (0.76, 0.005, False, 0.2, False),
+    (0.38, 0.1, False, 0.2, True),
+    (0.85, 0.6, True, 0.2, True),
+    (0.18, 0.3, False, 0.01, False),
 )
-"""Discount, tail and deep (see `pauli.Effort`) of the first settings, found by trying 96 on 23 circuits."""
+"""Discount, tail, wide and deep (see `pauli.Effort`) of the first settings, and whether backwards: of 800
+drawn by chance, each is the one that helps most beside those before it, on average over 65 circuits."""
 
 
 @lru_cache(maxsize=64)
@@ -167,14 +182,14 @@ def efforts(count: int, seed: int, window: int = 256) -> tuple[tuple[pauli.Effor
     rng = np.random.default_rng(seed)
     out = []
     for k in range(count):
-        if k < 2 * len(_WAYS):
-            discount, tail, deep = _WAYS[k // 2]
-            noise, wide = 0.0, k % 4 == 3
+        if k < len(_WAYS):
+            discount, tail, wide, deep, back = _WAYS[k]
+            noise = 0.0
         else:
-            discount, tail = float(rng.uniform(0.3, 0.95)), float(rng.choice([0.0, 0.02, 0.1, 0.3]))
+            discount, tail = float(rng.uniform(0.15, 0.9)), float(rng.choice([0.0, 0.02, 0.1, 0.3, 0.6]))
             deep, noise = float(rng.choice([0.0, 0.01, 0.05, 0.2])), float(rng.choice([0.0, 0.1, 0.4]))
-            wide = bool(rng.integers(2))
-        out.append((pauli.Effort(discount, tail, wide, noise, deep, seed + k, window), k % 2 == 1))
+            wide, back = bool(rng.integers(4) == 0), k % 2 == 1
+        out.append((pauli.Effort(discount, tail, wide, noise, deep, seed + k, window), back))
     return tuple(out)
 
 
