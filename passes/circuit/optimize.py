@@ -1,9 +1,9 @@
 """All passes that need no machine, by level, run until the cost stops falling.
 
 Level 1 merges and cancels. Level 2 also drops negligible rotations, folds phases, resynthesises two-qubit
-blocks, and tries briefly to build the circuit anew as Pauli rotations and a Clifford. Level 3 tries that at
-length, rebuilds regions of CX and Z rotations as well, and searches blocks of three qubits in all that it has
-found. A step is kept only if the cost falls.
+blocks, and tries briefly to build the circuit anew as Pauli rotations and a Clifford. Level 3 tries that with
+more settings; if it may take long, it also rebuilds regions of CX and Z rotations, and searches blocks of
+three qubits in all that it has found. A step is kept only if the cost falls.
 
 SWAPs are done by relabelling where the caller allows it (`Optimize.relabelled`), as a compiler that reports
 a final layout may.
@@ -48,6 +48,8 @@ USUAL_EFFORT: Final = (8, 64)
 """Settings at level 3, least and most."""
 USUAL_WORK: Final = 1000
 """Settings times entanglers there."""
+LONG_WORK: Final = 1_000_000
+"""Settings times entanglers times qubits at level 3, if it may take long."""
 PARITY_EFFORT: Final = 8
 """Settings tried for regions of CX and Z rotations."""
 THREE_GATES: Final = 3000
@@ -262,7 +264,7 @@ class Optimize(CirqTransformer):
                 most = int(np.clip(USUAL_WORK / (1 + entanglers(circuit)), *USUAL_EFFORT))
             effort = int(np.clip(LIGHT_WORK / work, 2, most))
             return ResynthesisePaulis(effort, self.seed, start.relabels)
-        effort = int(np.clip(200_000 / work, 4, 96))
+        effort = int(np.clip(LONG_WORK / work, 24, 256))
         return ResynthesisePaulis(effort, self.seed, start.relabels, always=True)
 
     def _worth_rebuilding(self, circuit: Circuit) -> bool:
