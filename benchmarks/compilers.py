@@ -67,6 +67,16 @@ ENTRIES = (
     Entry("pytket-greedy", "with_pytket", "pytket greedy", {"way": "greedy"}, routes=False, symbols=False),
     Entry("cirq", "with_cirq", "Cirq", home=True, prepares=False),
     Entry(
+        "ours-3-long",
+        "with_ours",
+        "QAttn 3 long",
+        {"level": 3, "atol": ATOL, "effort": "long"},
+        home=True,
+        quick=False,
+        exact=False,
+        after="ours-3",
+    ),
+    Entry(
         "ours-3-exact",
         "with_ours",
         "QAttn 3 exact",

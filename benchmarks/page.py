@@ -105,7 +105,8 @@ def table(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> list[str]:
 SETTINGS = f"""\
 **Tolerance.** Qiskit's levels 2 and 3 drop rotations below about 1e-4 radians without being asked. So
 `QAttn 2` and `QAttn 3` run at `atol={ATOL:g}` here; `QAttn 3 exact` drops nothing above 1e-8, and stands
-beside compilers that drop nothing either (pytket, Cirq, PennyLane, BQSKit, Qiskit's level 1).
+beside compilers that drop nothing either (pytket, Cirq, PennyLane, BQSKit, Qiskit's level 1). `QAttn 3 long`
+has `effort="long"`.
 
 **Settings.** Qiskit: `transpile`, level 3 (and 1), the best of 5 seeds; the median is in the rows.
 pytket: FullPeepholeOptimise, graph placement, routing, KAKDecomposition, CliffordSimp, SynthesiseTket,

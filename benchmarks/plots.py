@@ -12,6 +12,7 @@ Points = Sequence[tuple[float, float]]
 COLOURS = {
     "ours-3": "#0b57d0",
     "ours-2": "#7cacf8",
+    "ours-3-long": "#1a237e",
     "ours-3-exact": "#041e49",
     "qiskit-3": "#b3261e",
     "qiskit-1": "#f2a29b",

@@ -53,18 +53,19 @@ def forget() -> None:
 def compile_(circuit: Any, case: Case, number: int) -> tuple[cirq.Circuit, Any, Any]:
     """The circuit and, by qubit of the input, where each starts and ends."""
     level, atol = case.options["level"], case.options["atol"]
+    effort = case.options.get("effort", "usual")
     if case.state is not None:
         found = qattn_compiler.prepare_state(circuit, machine(case), optimization_level=level, verify=False)
         return found.circuit, found.initial_layout, found.final_layout
     if case.edges is None:
         source = read(circuit)
-        found = Optimize(level, atol).relabelled(source)
+        found = Optimize(level, atol, effort=effort).relabelled(source)
         native = FuseSingleQubit().run(DecomposeTwoQubit().run(found.circuit))
         out = cirq_io.to_cirq(native, global_phase=False)
         qubits = native.qubits
         return out, dict(zip(qubits, qubits, strict=True)), final_of(qubits, found.place)
     found = qattn_compiler.transpile(
-        circuit, case.options["target"], optimization_level=level, atol=atol, verify=False
+        circuit, case.options["target"], optimization_level=level, atol=atol, effort=effort, verify=False
     )
     return found.circuit, found.initial_layout, found.final_layout
 
