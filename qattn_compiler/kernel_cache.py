@@ -22,6 +22,7 @@ MESSAGE = "compiling kernels (first run only)"
 
 MODULES: Final[dict[str, tuple[str, ...]]] = {
     "compile": (
+        "qattn_compiler.circuit.bit_kernels",
         "qattn_compiler.circuit.kernels",
         "qattn_compiler.passes.circuit.block_kernels",
         "qattn_compiler.passes.circuit.kernels",
@@ -278,7 +279,8 @@ def _written(rows: tuple[tuple[Any, ...], ...]) -> Any:
 
 
 _EXAMPLES: Final[dict[str, tuple[Callable[[], None], Callable[[], None]]]] = {
-    "compile": (program_example, route_example),
+    "compile": (
+        "qattn_compiler.circuit.bit_kernels",program_example, route_example),
     "optimize": (pauli_example, fold_example),
     "search": (search_example, boundary_example),
     "proof": (word_example, window_example),
