@@ -279,8 +279,7 @@ def _written(rows: tuple[tuple[Any, ...], ...]) -> Any:
 
 
 _EXAMPLES: Final[dict[str, tuple[Callable[[], None], Callable[[], None]]]] = {
-    "compile": (
-        "qattn_compiler.circuit.bit_kernels",program_example, route_example),
+    "compile": (program_example, route_example),
     "optimize": (pauli_example, fold_example),
     "search": (search_example, boundary_example),
     "proof": (word_example, window_example),
