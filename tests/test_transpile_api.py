@@ -10,7 +10,7 @@ import sympy
 
 import qattn_compiler as qattn
 from qattn_compiler import targets
-from qattn_compiler.errors import OptionError, TargetError
+from qattn_compiler.errors import OptionError, PassError, TargetError
 
 Q = cirq.LineQubit.range(6)
 
@@ -107,6 +107,11 @@ def test_objectives_choose_among_circuits(objective):
             key = {"count": "gates_2q", "depth": "depth_2q"}[objective]
             assert best.summary()[key] <= other.summary()[key] + 1  # searches are heuristic
     assert best.summary()["gates_2q"] < light.summary()["gates_2q"]
+
+
+def test_unknown_effort_is_refused():
+    with pytest.raises(PassError, match="no effort 'short'"):
+        qattn.transpile(cirq.Circuit(cirq.CZ(*Q[:2])), optimization_level=3, effort="short")
 
 
 def test_unknown_objective_is_refused():

@@ -16,20 +16,23 @@ from qattn_compiler.passes.circuit.optimize import Optimize
 from qattn_compiler.synth.two_qubit_rules import CZ_COUNT, RULES
 
 
-@given(circuits(max_rows=20), st.integers(0, 3))
+EFFORTS = st.sampled_from(["usual", "long"])
+
+
+@given(circuits(max_rows=20), st.integers(0, 3), EFFORTS)
 @settings(max_examples=60)
-def test_meaning_is_kept_and_the_cost_never_grows(circuit, level):
-    result = Optimize(level).run(circuit)
+def test_meaning_is_kept_and_the_cost_never_grows(circuit, level, effort):
+    result = Optimize(level, effort=effort).run(circuit)
     check(result)
     assert_same_meaning(circuit, result)
     assert walls(result) == walls(circuit)
     assert result is circuit or two_qubit(result) < two_qubit(circuit)
 
 
-@given(circuits(max_rows=20), st.integers(1, 3))
+@given(circuits(max_rows=20), st.integers(1, 3), EFFORTS)
 @settings(max_examples=30)
-def test_every_candidate_means_the_same(circuit, level):
-    for found in Optimize(level).candidates(circuit):
+def test_every_candidate_means_the_same(circuit, level, effort):
+    for found in Optimize(level, effort=effort).candidates(circuit):
         assert_same_meaning(circuit, with_swaps(found.circuit, found.place))
 
 
@@ -39,6 +42,18 @@ def test_longer_circuits(names):
     for n in (3, 4):
         circuit = random_circuit(rng, n, 50, GATE_SETS[names], symbolic=0.1, walls=0.02)
         assert_same_meaning(circuit, Optimize(3).run(circuit))
+        assert_same_meaning(circuit, Optimize(3, effort="long").run(circuit))
+
+
+def test_long_searches_find_more():
+    rng = np.random.default_rng(4)
+    rows = []
+    for pair in [(0, 1), (1, 2), (0, 2)] * 6:  # 18 CZ for a real unitary, which never needs more than 14
+        rows += [("cz", pair), *(("ry", (q,), (float(rng.uniform(-3, 3)),)) for q in pair)]
+    circuit = make(3, *rows)
+    usual, long = (Optimize(3, effort=effort).run(circuit) for effort in ("usual", "long"))
+    assert_same_meaning(circuit, long)
+    assert entanglers(long) <= 14 < entanglers(usual) <= 18
 
 
 def test_higher_levels_cost_no_more():
@@ -94,7 +109,7 @@ def test_large_circuits_are_tried_by_a_sample(monkeypatch):
     assert len(Optimize(3).candidates(sparse)) == 1
 
 
-@pytest.mark.parametrize("options", [{"level": 4}, {"cost": "beauty"}, {"atol": -1.0}])
+@pytest.mark.parametrize("options", [{"level": 4}, {"cost": "beauty"}, {"atol": -1.0}, {"effort": "short"}])
 def test_bad_options_are_refused(options):
     with pytest.raises(PassError):
         Optimize(**options)
