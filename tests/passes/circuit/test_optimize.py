@@ -15,7 +15,6 @@ from qattn_compiler.passes.circuit.cost import COSTS, depth, entangler_depth, en
 from qattn_compiler.passes.circuit.optimize import Optimize
 from qattn_compiler.synth.two_qubit_rules import CZ_COUNT, RULES
 
-
 EFFORTS = st.sampled_from(["usual", "long"])
 
 
@@ -49,7 +48,7 @@ def test_long_searches_find_more():
     rng = np.random.default_rng(4)
     rows = []
     for pair in [(0, 1), (1, 2), (0, 2)] * 6:  # 18 CZ for a real unitary, which never needs more than 14
-        rows += [("cz", pair), *(("ry", (q,), (float(rng.uniform(-3, 3)),)) for q in pair)]
+        rows += [("cz", pair), *(("ry", (q,), float(rng.uniform(-3, 3))) for q in pair)]
     circuit = make(3, *rows)
     usual, long = (Optimize(3, effort=effort).run(circuit) for effort in ("usual", "long"))
     assert_same_meaning(circuit, long)
