@@ -220,9 +220,8 @@ class Optimize(CirqTransformer):
             )
         price = COSTS[self.cost]
         best, least = start, price(start.circuit)
-        done: list[Circuit | None] = [None] * len(
-            steps
-        )  # what each pass gave last: it would leave that alone
+        # what each pass gave last, which it would leave alone
+        done: list[Circuit | None] = [None] * len(steps)
         for _ in range(MAX_ROUNDS):
             now = best
             for number, step in enumerate(steps):

@@ -44,7 +44,7 @@ class ResynthesisePaulis(CirqTransformer):
     """Greedy Pauli synthesis of whole regions (module docstring).
 
     Attributes:
-        effort: how many settings of the search are tried, 1 to 32.
+        effort: how many settings of the search are tried, 1 to 512.
         seed: of the random part of scores.
         free_swaps: SWAPs at the end of a region cost nothing (someone relabels them away); otherwise 3 each.
         always: take the new circuit even where it is not cheaper (another pass will choose).
@@ -136,7 +136,7 @@ def _cheapest(
 
 
 _STAGES: Final = ((2, 1 / 3, 4), (8, 0.1, 2), (16, 0.02, 2), (1 << 30, 0.0, 0))
-"""After how many tries something must have been found within the limit and this share of it and these few."""
+"""After so many tries something must have been found within the limit, a share of it and a few more gates."""
 DENSE: Final = 4
 """With more rotations than this for each entangler, as in random blocks, nothing is to be gained."""
 LARGE: Final = 4000
