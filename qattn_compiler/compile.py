@@ -13,7 +13,7 @@ import numpy as np
 from qattn_compiler import kernel_cache, targets
 from qattn_compiler.auto import AUTO, choose_encoding
 from qattn_compiler.budget import Spent, check_budget, expected_errors
-from qattn_compiler.compiled import Compiled
+from qattn_compiler.compiled import Compiled, outputs_of
 from qattn_compiler.describe import Story, describe
 from qattn_compiler.errors import LoweringError, OptionError, ShapeError
 from qattn_compiler.frontends import read
@@ -24,6 +24,7 @@ from qattn_compiler.passes.circuit.cost import cost_function
 from qattn_compiler.progress import Progress, silent
 from qattn_compiler.proof import prove
 from qattn_compiler.targets.target import Target, check_level
+from qattn_compiler.trim import trim
 from qattn_compiler.unit import Unit, Way, compile_unit
 from qattn_compiler.verify.compare import NOT_VERIFIED
 
@@ -102,9 +103,11 @@ def compile(  # noqa: A001 - the field's own word
         return compile_units(some, way, bound=not job.free, progress=progress)
 
     units = choose_encoding(job, make, error) if encoding == AUTO else make(batches)
-    if job.max_error and objective == "fidelity":
-        units = worth_it(job, units, make)
     if job.max_error:
+        way = Way(machine, optimization_level, seed, objective)
+        units = spend_rest(job, units, way)
+        if objective == "fidelity":
+            units = worth_it(job, units, make, way)
         job.notes.append(f"max_error {job.max_error:g}: {job.spent.words}")
     clock.lap("compile")
     story = tell(job, encoding, clock, optimization_level, seed, error, objective)
@@ -160,17 +163,24 @@ def compile_units(batches: list[Batch], way: Way, *, bound: bool, progress: Prog
     return tuple(units)
 
 
+def spend_rest(job: Job, units: tuple[Unit, ...], way: Way) -> tuple[Unit, ...]:
+    """What the terms left of the budget is spent on the circuits, unless their states are what is wanted."""
+    if job.encoding in ("angle", "coherent-state"):
+        return units
+    units, job.spent = trim(units, job.left(), job.spent, way)
+    return units
+
+
 def worth_it(
-    job: Job, units: tuple[Unit, ...], make: Callable[[list[Batch]], tuple[Unit, ...]]
+    job: Job, units: tuple[Unit, ...], make: Callable[[list[Batch]], tuple[Unit, ...]], way: Way
 ) -> tuple[Unit, ...]:
     """Of what leaves something out and what does not, the better on the machine with its noise: by outputs
     where each has a circuit of its own, else on average."""
-    spent, less_terms = job.spent, job.terms(job.values)
+    spent = job.spent
     job.max_error, allowed = 0.0, job.max_error
-    whole = job.terms(job.values)
     exact = make(job.batches(job.values))
     job.max_error = allowed
-    change = np.abs((less_terms.weights * less_terms.values - whole.weights * whole.values).sum(axis=1))
+    change = np.abs(outputs_of(units, len(job.positions)) - outputs_of(exact, len(job.positions)))
     less = expected_errors(units, len(change)) + change
     more = expected_errors(exact, len(change))
     worse = less > more if job.encoding in ALONE else np.full(len(less), less.mean() > more.mean())
@@ -185,7 +195,7 @@ def worth_it(
         job.spent = spent
         return units
     job.exact = worse
-    return make(job.batches(job.values))
+    return spend_rest(job, make(job.batches(job.values)), way)
 
 
 def tell(job: Job, encoding: str, clock: Clock, level: int, seed: int, error: float, objective: str) -> Story:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qattn_compiler.budget import Spent, spend
+from qattn_compiler.budget import Spent, in_order, spend
 from qattn_compiler.errors import OptionError
 from qattn_compiler.expr.evaluate import whole_numbers
 from qattn_compiler.expr.node import Expr
@@ -99,9 +99,16 @@ class Job:
         if self.max_error and encoding != "angle":
             alone = encoding in ALONE
             terms, self.spent = spend(terms, self.max_error, alone=alone, exact=self.exact)
+            terms = in_order(terms) if alone else terms
         if not self.free or values is self.values:
             return terms
         return replace(terms, like=self.terms(self.values))
+
+    def left(self) -> Floats:
+        """How far each chosen output may still change, after what was spent on terms; shape (outputs,)."""
+        used = np.zeros(len(self.positions)) if self.spent.prices is None else self.spent.prices
+        left = np.maximum(self.max_error - used, 0.0)
+        return left if self.exact is None else np.where(self.exact, 0.0, left)
 
     def form(self, values: Mapping[str, Floats]) -> Form:
         """All outputs as weighted sums; found once for the job's own values."""

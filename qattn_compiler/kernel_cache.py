@@ -26,6 +26,7 @@ MODULES: Final[dict[str, tuple[str, ...]]] = {
         "qattn_compiler.passes.circuit.block_kernels",
         "qattn_compiler.passes.circuit.kernels",
         "qattn_compiler.synth.chip_state_kernels",
+        "qattn_compiler.synth.near_kernels",
         "qattn_compiler.synth.weyl_kernels",
     ),
     "optimize": (
@@ -160,10 +161,12 @@ def program_example() -> None:
     import numpy as np
 
     from qattn_compiler import targets
+    from qattn_compiler.budget import Spent
     from qattn_compiler.lower.amplitude import encode
     from qattn_compiler.lower.batch import Terms
     from qattn_compiler.passes.circuit.absorb_swaps import AbsorbSwaps
     from qattn_compiler.passes.circuit.resynthesise_two_qubit import ResynthesiseTwoQubit
+    from qattn_compiler.trim import trim
     from qattn_compiler.unit import Way, compile_unit
 
     ResynthesiseTwoQubit().run(_written((("cz", 0, 1), ("h", 0), ("cz", 0, 1), ("measure", 0, 1))))
@@ -171,8 +174,10 @@ def program_example() -> None:
     target = targets.get("google.willow")
     weights = np.full((1, 4), 0.25)
     batch = encode(Terms(weights, weights, np.zeros(1)))[0]
-    unit = compile_unit(batch, Way(target), bound=True)
+    way = Way(target)
+    unit = compile_unit(batch, way, bound=True)
     unit.execution()
+    trim([unit], np.full(1, 1e-3), Spent(), way)
 
 
 def route_example() -> None:

@@ -103,7 +103,7 @@ def _check_circuits(compiled: Compiled, progress: Progress) -> float:
         assert unit.fused is not None
         dense = unit.batch.program.num_qubits <= min(MAX_DENSE, MAX_STATE_QUBITS)
         if dense:
-            wanted = unit.batch.program.states(unit.batch.numbers)
+            wanted = unit.batch.states()
             order = unit.routed.final.tolist()
             worst = max(
                 worst, float(state_distances(joint_states(unit.states(), order), wanted).max(initial=0.0))

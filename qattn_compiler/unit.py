@@ -98,10 +98,17 @@ class Unit:
         unit = replace(self, batch=batch, cache={})
         return replace(unit, fused=unit.target.fuse_batch(unit.template, unit.parameter_values()))
 
+    def take(self, members: NDArray[np.int64]) -> Unit:
+        """Some of the circuits, bound as they are."""
+        batch, fused = self.batch.take(members), self.fused
+        assert fused is not None
+        some = replace(fused, angles=fused.angles[members], phases=fused.phases[members])
+        return replace(self, batch=batch, fused=some, cache={})
+
     def parameter_values(self) -> Floats:
         """Values of the template's parameters, shape (circuits, parameters)."""
         if self.plan is not None:
-            return self.planned_values(self.batch.program.prepared(self.batch.numbers).real)
+            return self.planned_values(self.batch.prepared().real)
         values = self.batch.program.parameter_values(self.logical, self.batch.numbers)
         column = {p.name: i for i, p in enumerate(self.logical.params)}
         return values[:, [column[p.name] for p in self.template.params]]
@@ -220,6 +227,34 @@ def compile_unit(batch: Batch, way: Way, *, bound: bool) -> Unit:
     return replace(best, steps=tuple(steps))
 
 
+def compile_near(batch: Batch, way: Way) -> Unit | None:
+    """Bring programs whose circuits prepare other states than their blocks do (`Batch.near`) onto a machine;
+    None if no plan can."""
+    steps: list[Step] = []
+    logical = batch.program.circuit()
+    found = _prepared(None, _plans(batch, way, True), batch, logical, way, True, steps)
+    return None if found is None else replace(found, steps=tuple(steps))
+
+
+def compile_without(batch: Batch, logical: Circuit, dropped: list[str], way: Way, most: int) -> Unit | None:
+    """Bring programs onto a machine by their blocks' own gates, without some rotations.
+
+    Args:
+        batch: its `near` states are what is left then.
+        logical: the program's circuit.
+        dropped: names of parameters that become 0.
+        way: machine, level, seed, objective.
+        most: None is given if it takes as many two-qubit gates before it is routed.
+    """
+    steps: list[Step] = []
+    less = logical.bind(dict.fromkeys(dropped, 0.0))
+    circuit = way.target.logical_passes(way.level).run(less, _note(steps, "logical"))
+    if metrics(circuit).gates_2q >= most:
+        return None
+    unit = _routed(batch, logical, circuit, way, True, steps)
+    return replace(unit, steps=tuple(steps))
+
+
 def _note(steps: list[Step], stage: str) -> Callable[[Circuit, Pass[Circuit], Circuit, float], None]:
     def note(_: Circuit, step: Pass[Circuit], after: Circuit, seconds: float) -> None:
         steps.append(Step(step.name, stage, seconds, metrics(after)))
@@ -284,7 +319,7 @@ def _plans(batch: Batch, way: Way, bound: bool) -> list[_Draft]:
     drafts = []
     if size > 2 and batch.circuits * SchmidtState.of(size).rotations <= MAX_ROTATIONS[min(way.level, 3)]:
         if bound:
-            drafts.append(_draft(SchmidtState.of(size, program.prepared(batch.numbers).real)))
+            drafts.append(_draft(SchmidtState.of(size, batch.prepared().real)))
         drafts.append(_draft(SchmidtState.of(size, spare=True)))
     cascade = partial(plan_state, way.target.device, size, way.seed)
     return [*drafts, _Draft(real_state_count(size), cascade)]
