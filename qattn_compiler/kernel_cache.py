@@ -161,12 +161,11 @@ def program_example() -> None:
     import numpy as np
 
     from qattn_compiler import targets
-    from qattn_compiler.budget import Spent
     from qattn_compiler.lower.amplitude import encode
     from qattn_compiler.lower.batch import Terms
     from qattn_compiler.passes.circuit.absorb_swaps import AbsorbSwaps
     from qattn_compiler.passes.circuit.resynthesise_two_qubit import ResynthesiseTwoQubit
-    from qattn_compiler.trim import trim
+    from qattn_compiler.synth.near_state import Skeleton
     from qattn_compiler.unit import Way, compile_unit
 
     ResynthesiseTwoQubit().run(_written((("cz", 0, 1), ("h", 0), ("cz", 0, 1), ("measure", 0, 1))))
@@ -174,10 +173,10 @@ def program_example() -> None:
     target = targets.get("google.willow")
     weights = np.full((1, 4), 0.25)
     batch = encode(Terms(weights, weights, np.zeros(1)))[0]
-    way = Way(target)
-    unit = compile_unit(batch, way, bound=True)
+    unit = compile_unit(batch, Way(target), bound=True)
     unit.execution()
-    trim([unit], np.full(1, 1e-3), Spent(), way)
+    pair, same = Skeleton(2, np.array([[0, 1]]), np.eye(4, dtype=complex)[None]), np.eye(2, dtype=complex)
+    pair.fit(np.eye(4, dtype=complex)[:1], np.stack([same] * 4)[None])
 
 
 def route_example() -> None:

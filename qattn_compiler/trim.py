@@ -5,12 +5,14 @@ What `budget.spend` left of `max_error` is spent here on the circuits themselves
 - *Schmidt rank*: a circuit that only prepares a real state gets the nearest one of lower rank, of the halves
   or of their halves (`synth.schmidt`), and a plan for it;
 - *small angles*: rotations of the blocks' own gates, smallest first, are left out, and what then cancels;
-- *two-qubit gates*: circuits on the same couplings grow from no two-qubit gate at all, one by one, until they
-  are near enough; and native two-qubit gates, alone or all of a pair that stand together, are left out and
+- *two-qubit gates*: circuits on the same couplings grow from no two-qubit gate at all until they are near
+  enough; and native two-qubit gates, alone or all of a pair that stand together, are left out and
   the single-qubit gates fitted to make up for it (`synth.near_state`).
 
-Phases of amplitudes before a measurement do not matter, so the states aimed at are those with the magnitudes
-of the blocks' own, with no signs or any phases. This alone saves about half of the gates, at hardly a price.
+Where a state is measured as it was prepared, the phases of its amplitudes do not matter, so what is aimed at
+is the magnitudes of the blocks' own. This alone saves about half of the gates, at hardly a price. Circuits
+whose gates compare or undo states (`Program.is_read_as_prepared`) keep their own gates, phases and all: what
+they compute is not put in place of how they compute it.
 
 Each step must cost less by the objective, and its price fit: an output's scale times the sum, over all
 outcomes of measuring every qubit of its circuit, of what their probabilities differ by from those of the
@@ -57,8 +59,8 @@ PLUS: Final = np.array([[1, -1], [1, 1]]) / np.sqrt(2)
 """A rotation of |0> to the sum of both basis states."""
 MOST_PARTS: Final = 12
 """Structures that one may become."""
-TRIED: Final = 3
-"""Two-qubit gates that are left out in earnest, of those that promise most."""
+GLANCE: Final = 6
+"""Sweeps after which it is judged which two-qubit gates are missed least."""
 FITTED: Final = "fitted_"
 """Prefix of the parameters of fitted gates."""
 SLACK: Final = 1e-10
@@ -159,9 +161,11 @@ def _parted(one: Trimmed, members: Ints, new: Unit, kind: str) -> tuple[Trimmed,
     moved = distances(new.batch.states(), old.batch.states())
     price = float((np.abs(new.batch.scale) * moved[new.batch.member]).max(initial=0.0))
     saved = (old.metrics().gates_2q - new.metrics().gates_2q) * len(members)
-    done = Trimmed(
-        new, one.allowed[members], (*_shared(one, len(members)), Cut(kind, len(members), saved, price))
-    )
+    before, cut = _shared(one, len(members)), Cut(kind, len(members), saved, price)
+    if before and before[-1].kind == kind:
+        last = before[-1]
+        before, cut = before[:-1], Cut(kind, len(members), last.gates_2q + saved, last.price + price)
+    done = Trimmed(new, one.allowed[members], (*before, cut))
     rest = np.setdiff1d(np.arange(one.unit.batch.circuits), members)
     if not len(rest):
         return done, None
@@ -200,8 +204,7 @@ def _by_rank(one: Trimmed, way: Way) -> list[Trimmed]:
 def _aim(batch: Batch) -> Floats:
     """Real states to come near to: without signs, where nothing stands between them and the measurement."""
     states = batch.prepared().real
-    plain = np.array_equal(batch.program.finished(batch.prepared()), batch.prepared())
-    return np.abs(states) if plain else states
+    return np.abs(states) if batch.program.is_read_as_prepared else states
 
 
 def _by_angles(one: Trimmed, way: Way) -> list[Trimmed]:
@@ -282,6 +285,11 @@ class _Fitted:
     gates: States
     states: States
 
+    @property
+    def free(self) -> bool:
+        """Whether phases do not matter."""
+        return self.trimmed.unit.batch.program.is_read_as_prepared
+
 
 def _by_gates(one: Trimmed, way: Way) -> list[Trimmed]:
     """Two-qubit gates left out, one after the other."""
@@ -290,14 +298,14 @@ def _by_gates(one: Trimmed, way: Way) -> list[Trimmed]:
         return [one]
     out: list[Trimmed] = []
     work = _Work(MOST_WORK[min(way.level, 3)])
-    waiting = _grown(begin, way, work)
+    waiting = _grown(begin, way, work) if begin.free else [begin]
     while waiting:
         now = waiting.pop()
-        cost = len(now.rows) * _cost(now.skeleton, len(now.gates))
-        parts = None
-        if len(out) + len(waiting) < MOST_PARTS and work.affords(cost):
-            parts = _with_fewer(now, way)
+        cost = len(now.rows) * GLANCE / SWEEPS * _cost(now.skeleton, len(now.gates))
+        parts: list[_Fitted] | None = None
+        if len(now.rows) and len(out) + len(waiting) < MOST_PARTS and work.affords(cost):
             work.spend(cost)
+            parts = _with_fewer(now, way, work)
         if parts is None:
             out.append(now.trimmed)
         else:
@@ -463,7 +471,7 @@ class _Work:
 
     def affords(self, cost: float) -> int:
         """How many times."""
-        return int(self.left // cost)
+        return int(self.left // max(cost, 1.0))
 
     def spend(self, cost: float) -> None:
         """Take it."""
@@ -506,24 +514,29 @@ def _choices(skeleton: Skeleton) -> Iterator[Ints]:
         yield np.array(block[:1])
 
 
-def _with_fewer(now: _Fitted, way: Way) -> list[_Fitted] | None:
+def _with_fewer(now: _Fitted, way: Way, work: _Work) -> list[_Fitted] | None:
     """The circuits that can do without some two-qubit gates, and the others; None if none can."""
-    found: list[tuple[int, float, Ints, Ints, Skeleton, States, States]] = []
-    for dropped in _choices(now.skeleton):
+    glances: list[tuple[float, int, Ints]] = []
+    for number, dropped in enumerate(_choices(now.skeleton)):
         skeleton, start = now.skeleton.without(dropped, now.gates)
-        gates, _ = skeleton.fit(now.states, start, free=True)
+        gates, _ = skeleton.fit(now.states, start, free=now.free, sweeps=GLANCE)
+        away = distances(skeleton.states(gates), now.states)
+        glances.append((float(np.sort(away)[len(away) // 2]) / len(dropped), number, dropped))
+    for _, _, dropped in sorted(glances, key=lambda one: one[:2]):
+        cost = _cost(now.skeleton, len(now.gates))
+        if not work.affords(cost):
+            return None
+        work.spend(cost)
+        skeleton, start = now.skeleton.without(dropped, now.gates)
+        gates, _ = skeleton.fit(now.states, start, free=now.free)
         states = skeleton.states(gates)
-        away = distances(states, now.states)
-        members = np.flatnonzero(away <= now.trimmed.allowed)
-        if len(members):
-            gain, price = len(members) * len(dropped), float(away[members].mean())
-            found.append((gain, -price, members, dropped, skeleton, gates[members], states[members]))
-    found.sort(key=lambda one: one[:2], reverse=True)
-    for _, _, members, dropped, skeleton, gates, states in found[:TRIED]:
+        members = np.flatnonzero(distances(states, now.states) <= now.trimmed.allowed)
+        if not len(members):
+            continue
         rows = np.delete(now.rows, dropped)
-        new = _written(now, members, rows, gates, states, way)
+        new = _written(now, members, rows, gates[members], states[members], way)
         if _better(new, now.trimmed.unit.take(members), way):
-            done, rest = _split(now, members, new, skeleton, rows, gates)
+            done, rest = _split(now, members, new, skeleton, rows, gates[members])
             return [done] if rest is None else [done, rest]
     return None
 

@@ -82,13 +82,16 @@ class Skeleton:
         idle = np.broadcast_to(np.eye(2, dtype=np.complex128), (len(gates), 2, 2, 2))
         return Skeleton(self.size, pairs, matrices), np.concatenate([gates, idle], axis=1)
 
-    def fit(self, targets: Matrices, gates: Matrices, *, free: bool = False) -> tuple[Matrices, Floats]:
+    def fit(
+        self, targets: Matrices, gates: Matrices, *, free: bool = False, sweeps: int = SWEEPS
+    ) -> tuple[Matrices, Floats]:
         """Gates that bring |0...0> near each target, from those given, and the squared overlaps.
 
         Args:
             targets: shape (members, 2^size), each of norm 1 (big-endian: first qubit most significant).
             gates: shape (members, num_gates, 2, 2): unitaries.
             free: whether only the magnitudes of the targets count; overlaps are then those of magnitudes.
+            sweeps: times over all gates at most.
 
         Returns:
             gates of the same shape, shape (members,).
@@ -99,7 +102,7 @@ class Skeleton:
         found = np.ascontiguousarray(gates, dtype=np.complex128).copy()
         wanted = np.ascontiguousarray(targets, dtype=np.complex128)
         matrices = np.ascontiguousarray(self.matrices, dtype=np.complex128).reshape(-1, 4, 4)
-        overlaps: Floats = fit_states(wanted, bits, matrices, found, self.size, SWEEPS, PROGRESS, free)
+        overlaps: Floats = fit_states(wanted, bits, matrices, found, self.size, sweeps, PROGRESS, free)
         return found, overlaps
 
     def states(self, gates: Matrices) -> Matrices:
