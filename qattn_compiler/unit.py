@@ -13,11 +13,14 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from qattn_compiler.circuit.gates import SWAP
 from qattn_compiler.circuit.layout import Routed
 from qattn_compiler.circuit.table import Builder, Circuit
+from qattn_compiler.errors import TargetError
 from qattn_compiler.lower.batch import Batch
 from qattn_compiler.passes.circuit.fuse_single_qubit import FusedBatch
 from qattn_compiler.passes.circuit.route import Route
+from qattn_compiler.passes.placement.place_blocks import PlaceBlocks
 from qattn_compiler.pipeline import Pass
 from qattn_compiler.report.chip import draw_chip
 from qattn_compiler.report.metrics import Execution, Metrics, execution, metrics
@@ -273,14 +276,41 @@ def _routed(
     template = physical.run(routed.circuit, _note(steps, "physical"))
     unit = Unit(way.target, batch, logical, template, routed, (), None)
     unit = unit.with_numbers(batch) if bound else unit
-    if way.objective == "count" or not routed.swaps:
+    if not routed.swaps:
         return unit
-    other = way.route(circuit, "count").route(circuit)
-    return _cheaper(unit, replace(unit, template=physical.run(other.circuit), routed=other, cache={}), way)
+    if way.objective != "count":
+        other = way.route(circuit, "count").route(circuit)
+        native = physical.run(other.circuit)
+        unit = _cheaper(unit, replace(unit, template=native, routed=other, cache={}, fused=None), way)
+    if metrics(circuit).gates_2q < PLACED[min(way.level, 3)]:
+        return unit
+    begin = perf_counter()
+    placed = _placed(unit, circuit, way)
+    best = unit if placed is None else _cheaper(unit, placed, way)
+    steps.append(Step("place blocks", "route", perf_counter() - begin, metrics(best.template)))
+    return best
+
+
+def _placed(unit: Unit, circuit: Circuit, way: Way) -> Unit | None:
+    """The unit with its multiplexed rotations placed on the machine and built anew there; None if there are
+    none, or what is beside them cannot be routed."""
+    placed = PlaceBlocks(way.target.device, way.seed).place(circuit)
+    if placed is None:
+        return None
+    try:
+        routed = way.target.route(way.level, way.seed).route(placed.circuit, placed.places)
+    except TargetError:  # it lies on parts of the machine that are not connected
+        return None
+    template = way.target.physical_passes(way.level).run(routed.circuit)
+    swaps = routed.swaps + int((placed.circuit.op == SWAP).sum())
+    ends = replace(routed, final=routed.final[placed.final], swaps=swaps)
+    return replace(unit, template=template, routed=ends, fused=None, cache={})
 
 
 _TURN: Final = "turn_"
 """Prefix of a plan's parameters."""
+PLACED: Final = {0: inf, 1: inf, 2: 100, 3: 1}
+"""By level: two-qubit gates from which blocks are placed on the machine too, if a route needs SWAPs."""
 MAX_AMPLITUDES: Final = 1 << 24
 """Circuits times amplitudes up to which states are prepared by a plan."""
 MAX_ROTATIONS: Final = {2: 4_000, 3: 50_000}
