@@ -37,7 +37,7 @@ from qattn_compiler.circuit.gates import GATES as TABLE
 from qattn_compiler.circuit.gates import MEASURE, NUM_QUBITS, PHASED_XZ
 from qattn_compiler.circuit.table import Angle, Builder, Circuit
 from qattn_compiler.lower.batch import Batch, States, distances
-from qattn_compiler.synth.near_state import SWEEPS, Skeleton, random_gates
+from qattn_compiler.synth.near_state import Skeleton, random_gates
 from qattn_compiler.synth.schmidt import schmidt_forms
 from qattn_compiler.unit import Unit, Way, compile_near, compile_without
 from qattn_compiler.verify.simulate import joint_states, phased_xz_matrices, simulate
@@ -47,10 +47,11 @@ Ints = NDArray[np.int64]
 
 MOST_QUBITS: Final = 10
 """States of more qubits are left as they are."""
-MOST_WORK: Final = {2: 1.5e8, 3: 3e9}
+MOST_WORK: Final = {2: 1e8, 3: 3e9}
 """By level: sweeps times gates times amplitudes while a structure is fitted, at most; 5e7 take a second."""
 FITS: Final = 3
-"""Starts of each fit."""
+USUAL: Final = 100
+"""Starts of each fit, and the sweeps that they take together, about."""
 GREEDY: Final = 5
 """Qubits up to which each two-qubit gate of a growing circuit is chosen by itself."""
 HOPEFUL: Final = 3.0
@@ -301,10 +302,9 @@ def _by_gates(one: Trimmed, way: Way) -> list[Trimmed]:
     waiting = _grown(begin, way, work) if begin.free else [begin]
     while waiting:
         now = waiting.pop()
-        cost = len(now.rows) * GLANCE / SWEEPS * _cost(now.skeleton, len(now.gates))
         parts: list[_Fitted] | None = None
-        if len(now.rows) and len(out) + len(waiting) < MOST_PARTS and work.affords(cost):
-            work.spend(cost)
+        glance = _cost(now.skeleton, GLANCE * len(now.rows) * len(now.gates))
+        if len(now.rows) and len(out) + len(waiting) < MOST_PARTS and work.affords(2 * glance):
             parts = _with_fewer(now, way, work)
         if parts is None:
             out.append(now.trimmed)
@@ -355,13 +355,12 @@ def _grown(begin: _Fitted, way: Way, work: _Work) -> list[_Fitted]:
     rest = begin
     rng = np.random.default_rng(0)
     for rows, skeleton, start in _growing(begin, work, rng):
-        cost = FITS * _cost(skeleton, 1)
-        members = np.arange(min(len(rest.gates), work.affords(cost)))
+        members = np.arange(min(len(rest.gates), work.affords(_cost(skeleton, USUAL))))
         if not len(members) or len(out) >= MOST_PARTS:
             break
-        work.spend(cost * len(members))
-        gates, states, away = _best_fit(skeleton, np.abs(rest.states[members]), start, rng)
-        fits = away <= rest.trimmed.allowed[members]
+        allowed = rest.trimmed.allowed[members]
+        gates, states, away = _best_fit(skeleton, np.abs(rest.states[members]), start, rng, allowed, work)
+        fits = away <= allowed
         if not fits.any():
             continue
         members = members[fits]
@@ -377,7 +376,12 @@ def _grown(begin: _Fitted, way: Way, work: _Work) -> list[_Fitted]:
 
 
 def _best_fit(
-    skeleton: Skeleton, aims: Floats, start: States | None, rng: np.random.Generator
+    skeleton: Skeleton,
+    aims: Floats,
+    start: States | None,
+    rng: np.random.Generator,
+    allowed: Floats,
+    work: _Work,
 ) -> tuple[States, States, Floats]:
     """Of several fits of every circuit the one that comes nearest: gates, states, and how far these are away.
 
@@ -386,22 +390,30 @@ def _best_fit(
         aims: shape (circuits, 2^size): magnitudes.
         start: shape (num_gates, 2, 2): gates to start from, beside random ones; or None.
         rng: of random ones.
+        allowed: shape (circuits,): how far away is near enough.
+        work: what this takes is taken from it.
     """
-    found: tuple[States, States, Floats] | None = None
+    wanted: States = aims.astype(np.complex128)
+    shape = (len(aims), skeleton.num_gates, 2, 2)
+    kept: States = np.zeros(shape, dtype=np.complex128)
+    made: States = np.zeros_like(wanted)
+    best: Floats = np.full(len(aims), np.inf)
     for number in range(FITS):
-        shape = (len(aims), skeleton.num_gates, 2, 2)
-        first = random_gates(rng, shape[:2]) if start is None or number else np.broadcast_to(start, shape)
-        gates, _ = skeleton.fit(aims.astype(complex), first, free=True)
+        left = np.flatnonzero(best > allowed)
+        if not len(left):
+            break
+        some = (len(left), *shape[1:])
+        first = random_gates(rng, some[:2]) if start is None or number else np.broadcast_to(start, some)
+        # Outcomes differ by at most twice the square root of what is missing of the overlap.
+        enough = np.minimum(allowed[left], 2.0) ** 2 / 4
+        gates, _, sweeps = skeleton.fit(wanted[left], first, free=True, enough=enough)
+        work.left -= _cost(skeleton, sweeps)
         states = skeleton.states(gates)
-        away = distances(states, aims.astype(complex))
-        if found is None:
-            found = gates, states, away
-            continue
-        nearer = away < found[2]
-        for best, new in zip(found, (gates, states, away), strict=True):
-            best[nearer] = new[nearer]
-    assert found is not None
-    return found
+        away = distances(states, wanted[left])
+        nearer = away < best[left]
+        some_left = left[nearer]
+        kept[some_left], made[some_left], best[some_left] = gates[nearer], states[nearer], away[nearer]
+    return kept, made, best
 
 
 def _growing(
@@ -413,36 +425,29 @@ def _growing(
     Up to `GREEDY` qubits each is what brings the first circuit nearest; beyond, couplings take turns, and
     lengths begin where the free numbers are as many as the state's.
     """
-    size, pairs = begin.skeleton.size, np.sort(begin.skeleton.pairs, axis=1)
-    _, kinds = np.unique(pairs, axis=0, return_index=True)
-    now = Skeleton(size, begin.skeleton.pairs[:0], begin.skeleton.matrices[:0])
-    rows = np.zeros(0, dtype=np.int64)
+    size, pairs, matrices = begin.skeleton.size, begin.skeleton.pairs, begin.skeleton.matrices
+    _, kinds = np.unique(np.sort(pairs, axis=1), axis=0, return_index=True)
     if size > GREEDY:
-        turns = _in_turn(pairs[kinds])
+        turns = kinds[_in_turn(pairs[kinds])]
         for length in range(max(0, (2**size - 1 - 2 * size) // 4 - size), len(begin.rows)):
-            taken = kinds[turns[np.arange(length) % len(kinds)]]
-            yield (
-                begin.rows[taken],
-                Skeleton(size, begin.skeleton.pairs[taken], begin.skeleton.matrices[taken]),
-                None,
-            )
+            taken = turns[np.arange(length) % len(turns)]
+            yield begin.rows[taken], Skeleton(size, pairs[taken], matrices[taken]), None
         return
+    now = Skeleton(size, pairs[:0], matrices[:0])
     aim, allowed = np.abs(begin.states[:1]), begin.trimmed.allowed[:1]
-    gates, _, away = _best_fit(now, aim, PLUS, rng)
-    while len(rows) < len(begin.rows):
+    gates, _, away = _best_fit(now, aim, PLUS, rng, allowed, work)
+    rows = begin.rows[:0]
+    while len(rows) < len(begin.rows) and work.left > 0:
         if away[0] <= HOPEFUL * allowed[0]:
             yield rows, now, gates[0]
         tried = []
         for kind in kinds.tolist():
-            longer, start = now.grown(begin.skeleton.pairs[kind], begin.skeleton.matrices[kind], gates)
-            cost = FITS * _cost(longer, 1)
-            if work.affords(cost) < 1:
-                return
-            work.spend(cost)
+            longer, start = now.grown(pairs[kind], matrices[kind], gates)
             for number in range(FITS):
                 if number:
                     start = np.concatenate([start[:, :-2], random_gates(rng, (1, 2))], axis=1)
-                found, overlaps = longer.fit(aim.astype(complex), start, free=True)
+                found, overlaps, sweeps = longer.fit(aim.astype(complex), start, free=True)
+                work.left -= _cost(longer, sweeps)
                 tried.append((1.0 - float(overlaps[0]), kind, longer, found))
         _, kind, now, gates = min(tried, key=lambda one: one[0])
         away = distances(now.states(gates), aim.astype(complex))
@@ -471,16 +476,12 @@ class _Work:
 
     def affords(self, cost: float) -> int:
         """How many times."""
-        return int(self.left // max(cost, 1.0))
-
-    def spend(self, cost: float) -> None:
-        """Take it."""
-        self.left -= cost
+        return max(0, int(self.left // max(cost, 1.0)))
 
 
-def _cost(skeleton: Skeleton, circuits: int) -> float:
-    """Of a fit, at most."""
-    return float(circuits) * skeleton.num_gates * SWEEPS * (1 << skeleton.size)
+def _cost(skeleton: Skeleton, sweeps: int) -> float:
+    """Of some sweeps of a circuit."""
+    return float(sweeps) * skeleton.num_gates * (1 << skeleton.size)
 
 
 def _split(
@@ -519,16 +520,16 @@ def _with_fewer(now: _Fitted, way: Way, work: _Work) -> list[_Fitted] | None:
     glances: list[tuple[float, int, Ints]] = []
     for number, dropped in enumerate(_choices(now.skeleton)):
         skeleton, start = now.skeleton.without(dropped, now.gates)
-        gates, _ = skeleton.fit(now.states, start, free=now.free, sweeps=GLANCE)
+        gates, _, sweeps = skeleton.fit(now.states, start, free=now.free, sweeps=GLANCE)
+        work.left -= _cost(skeleton, sweeps)
         away = distances(skeleton.states(gates), now.states)
-        glances.append((float(np.sort(away)[len(away) // 2]) / len(dropped), number, dropped))
+        glances.append((float(np.median(away)) / len(dropped), number, dropped))
     for _, _, dropped in sorted(glances, key=lambda one: one[:2]):
-        cost = _cost(now.skeleton, len(now.gates))
-        if not work.affords(cost):
-            return None
-        work.spend(cost)
+        if work.left <= 0:
+            break
         skeleton, start = now.skeleton.without(dropped, now.gates)
-        gates, _ = skeleton.fit(now.states, start, free=now.free)
+        gates, _, sweeps = skeleton.fit(now.states, start, free=now.free)
+        work.left -= _cost(skeleton, sweeps)
         states = skeleton.states(gates)
         members = np.flatnonzero(distances(states, now.states) <= now.trimmed.allowed)
         if not len(members):

@@ -80,7 +80,7 @@ def test_sweeps_are_what_they_say(free):
     rng = np.random.default_rng(5)
     what = skeleton(3, 3)
     wanted, start = unit_vectors(rng, 1, 8), random_gates(rng, (1, what.num_gates))
-    found, overlap = what.fit(wanted, start, free=free, sweeps=3)
+    found, overlap, _ = what.fit(wanted, start, free=free, sweeps=3)
     expected = plainly(wanted[0], what, start[0], 3, free)
     assert np.abs(distances(what.states(found), what.states(expected[None]))).max() < 1e-10
     own = what.states(found)[0]
@@ -100,11 +100,20 @@ def test_no_sweep_makes_it_worse(seed, size, count, free):
         wanted[0] = np.eye(2**size)[rng.integers(2**size)]
     gates, last = random_gates(rng, (2, what.num_gates)), np.zeros(2)
     for _ in range(4):
-        gates, overlap = what.fit(wanted, gates, free=free, sweeps=1)
+        gates, overlap, _ = what.fit(wanted, gates, free=free, sweeps=1)
         assert (overlap >= last - 1e-12).all()
         last = overlap
     same = gates @ gates.conj().swapaxes(-1, -2)
     assert np.abs(same - np.eye(2)).max() < 1e-12
+
+
+def test_enough_is_enough():
+    rng = np.random.default_rng(1)
+    what = skeleton(3, 4)
+    wanted, start = np.abs(unit_vectors(rng, 5, 8)).astype(complex), random_gates(rng, (5, what.num_gates))
+    whole, near = (what.fit(wanted, start, free=True, enough=e) for e in (0.0, 1e-3))
+    assert near[2] < whole[2]
+    assert (near[1] >= np.minimum(whole[1], 1 - 1e-3) - 1e-12).all()
 
 
 def test_gates_are_left_out_and_added():
@@ -127,7 +136,7 @@ def test_magnitudes_take_fewer_gates_than_states():
     what = skeleton(4, 6)
     away = []
     for _ in range(4):
-        found, _ = what.fit(wanted, random_gates(rng, (8, what.num_gates)), free=True)
+        found, _, _ = what.fit(wanted, random_gates(rng, (8, what.num_gates)), free=True)
         away.append(distances(what.states(found), wanted))
     assert (np.min(away, axis=0) < 1e-2).all()
 

@@ -141,7 +141,8 @@ def fit_states(
     sweeps: int,
     progress: float,
     free: bool,
-) -> F64:
+    enough: F64,
+) -> tuple[F64, I64]:
     """Fit the gates of every member, in place, to its target.
 
     Args:
@@ -153,17 +154,18 @@ def fit_states(
         sweeps: at most so many times over all gates.
         free: whether only the magnitudes of the targets count: before each sweep they get the phases that
             the circuit gives them now.
+        enough: shape (members,): a member is done once no more than this is missing.
         progress: a member is given up once a sweep takes less than this share of what is missing.
 
     Returns:
-        squared overlaps, shape (members,).
+        squared overlaps and how many sweeps were made, shape (members,) each.
     """
     inverses = np.empty_like(matrices)
     for k in range(len(matrices)):
         for i in range(4):
             for j in range(4):
                 inverses[k, i, j] = np.conj(matrices[k, j, i])
-    found = np.zeros(len(targets))
+    found, made = np.zeros(len(targets)), np.zeros(len(targets), np.int64)
     aim = np.empty(targets.shape[1], np.complex128)
     for n in range(len(targets)):
         missing = 1.0
@@ -172,8 +174,9 @@ def fit_states(
             if free:
                 _rephase(aim, bits, matrices, gates[n], size)
             found[n] = _sweep(aim, bits, matrices, inverses, gates[n], size)
+            made[n] += 1
             left = 1.0 - found[n]
-            if left < ROUNDING or missing - left < progress * left:
+            if left <= enough[n] or left < ROUNDING or missing - left < progress * left:
                 break
             missing = left
-    return found
+    return found, made

@@ -83,18 +83,26 @@ class Skeleton:
         return Skeleton(self.size, pairs, matrices), np.concatenate([gates, idle], axis=1)
 
     def fit(
-        self, targets: Matrices, gates: Matrices, *, free: bool = False, sweeps: int = SWEEPS
-    ) -> tuple[Matrices, Floats]:
-        """Gates that bring |0...0> near each target, from those given, and the squared overlaps.
+        self,
+        targets: Matrices,
+        gates: Matrices,
+        *,
+        free: bool = False,
+        sweeps: int = SWEEPS,
+        enough: Floats | float = 0.0,
+    ) -> tuple[Matrices, Floats, int]:
+        """Gates that bring |0...0> near each target, from those given, the squared overlaps, and how many
+        sweeps that took, all members together.
 
         Args:
             targets: shape (members, 2^size), each of norm 1 (big-endian: first qubit most significant).
             gates: shape (members, num_gates, 2, 2): unitaries.
             free: whether only the magnitudes of the targets count; overlaps are then those of magnitudes.
             sweeps: times over all gates at most.
+            enough: a fit ends once no more than this is missing of the overlap, shape (members,) or ().
 
         Returns:
-            gates of the same shape, shape (members,).
+            gates of the same shape, shape (members,), a number.
         """
         from qattn_compiler.synth.near_kernels import fit_states
 
@@ -102,8 +110,10 @@ class Skeleton:
         found = np.ascontiguousarray(gates, dtype=np.complex128).copy()
         wanted = np.ascontiguousarray(targets, dtype=np.complex128)
         matrices = np.ascontiguousarray(self.matrices, dtype=np.complex128).reshape(-1, 4, 4)
-        overlaps: Floats = fit_states(wanted, bits, matrices, found, self.size, sweeps, PROGRESS, free)
-        return found, overlaps
+        ends = np.broadcast_to(np.asarray(enough, dtype=np.float64), (len(wanted),)).copy()
+        numbers = (self.size, sweeps, PROGRESS, free, ends)
+        overlaps, made = fit_states(wanted, bits, matrices, found, *numbers)
+        return found, overlaps, int(made.sum())
 
     def states(self, gates: Matrices) -> Matrices:
         """What the circuits make of |0...0>, shape (members, 2^size), for gates of shape (members,
