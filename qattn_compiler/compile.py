@@ -24,8 +24,7 @@ from qattn_compiler.passes.circuit.cost import cost_function
 from qattn_compiler.progress import Progress, silent
 from qattn_compiler.proof import prove
 from qattn_compiler.targets.target import Target, check_level
-from qattn_compiler.trim import trim
-from qattn_compiler.unit import Unit, Way, compile_unit
+from qattn_compiler.unit import PLACED, Unit, Way, compile_unit
 from qattn_compiler.verify.compare import NOT_VERIFIED
 
 
@@ -95,19 +94,21 @@ def compile(  # noqa: A001 - the field's own word
     choose(job, rows, components)
     batches = [] if encoding == AUTO else job.batches(job.values)
     clock.lap("lower")
-    kernel_cache.warm(progress=progress)
+    kernel_cache.warm(kernels_for(batches, optimization_level), progress)
     clock.lap("kernels")
 
+    way = Way(machine, optimization_level, seed, objective)
+
     def make(some: list[Batch]) -> tuple[Unit, ...]:
-        way = Way(machine, optimization_level, seed, objective)
         return compile_units(some, way, bound=not job.free, progress=progress)
 
-    units = choose_encoding(job, make, error) if encoding == AUTO else make(batches)
+    if encoding == AUTO:
+        units = choose_encoding(job, make, way, error)
+    else:
+        units, job.spent = job.trimmed(make(batches), way, encoding, job.spent)
+    if job.max_error and objective == "fidelity":
+        units = worth_it(job, units, make, way)
     if job.max_error:
-        way = Way(machine, optimization_level, seed, objective)
-        units = spend_rest(job, units, way)
-        if objective == "fidelity":
-            units = worth_it(job, units, make, way)
         job.notes.append(f"max_error {job.max_error:g}: {job.spent.words}")
     clock.lap("compile")
     story = tell(job, encoding, clock, optimization_level, seed, error, objective)
@@ -153,6 +154,12 @@ def check_options(encoding: str, level: int, seed: int, error: float) -> None:
         raise OptionError(f"error is {error!r}; a positive number was expected")
 
 
+def kernels_for(batches: list[Batch], level: int) -> tuple[str, ...]:
+    """The stages of kernels that a compile needs: those of the search too, if blocks may be placed."""
+    large = max((batch.program.two_qubit_count for batch in batches), default=0) >= PLACED[level]
+    return ("compile", "search") if large else ("compile",)
+
+
 def compile_units(batches: list[Batch], way: Way, *, bound: bool, progress: Progress) -> tuple[Unit, ...]:
     """One unit for each structure."""
     units = []
@@ -161,14 +168,6 @@ def compile_units(batches: list[Batch], way: Way, *, bound: bool, progress: Prog
         units.append(compile_unit(batch, way, bound=bound))
         progress("compile", number + 1, len(batches))
     return tuple(units)
-
-
-def spend_rest(job: Job, units: tuple[Unit, ...], way: Way) -> tuple[Unit, ...]:
-    """What the terms left of the budget is spent on the circuits, unless their states are what is wanted."""
-    if job.encoding in ("angle", "coherent-state"):
-        return units
-    units, job.spent = trim(units, job.left(), job.spent, way)
-    return units
 
 
 def worth_it(
@@ -195,7 +194,8 @@ def worth_it(
         job.spent = spent
         return units
     job.exact = worse
-    return spend_rest(job, make(job.batches(job.values)), way)
+    units, job.spent = job.trimmed(make(job.batches(job.values)), way, job.encoding, job.spent)
+    return units
 
 
 def tell(job: Job, encoding: str, clock: Clock, level: int, seed: int, error: float, objective: str) -> Story:

@@ -34,11 +34,15 @@ from qattn_compiler.passes.symbolic.drop_dead import DropDead
 from qattn_compiler.passes.symbolic.fold_constants import FoldConstants
 from qattn_compiler.passes.symbolic.fuse_scales import FuseScales
 from qattn_compiler.pipeline import Pipeline
+from qattn_compiler.trim import trim
+from qattn_compiler.unit import Unit, Way
 from qattn_compiler.verify.reference import reference
 
 Floats = NDArray[np.float64]
 ALONE = ("amplitude", "lcu", "hadamard", "qcrank", "swap", "swap-ancilla")
 """Encodings where every output has a circuit of its own."""
+STATES = ("angle", "coherent-state")
+"""Encodings whose circuits stay as their programs say, whatever an error budget allows."""
 Choice = Iterable[int] | slice | int | None
 ENCODINGS: Mapping[str, Callable[..., list[Batch]]] = {
     "amplitude": amplitude.encode,
@@ -104,11 +108,23 @@ class Job:
             return terms
         return replace(terms, like=self.terms(self.values))
 
-    def left(self) -> Floats:
-        """How far each chosen output may still change, after what was spent on terms; shape (outputs,)."""
-        used = np.zeros(len(self.positions)) if self.spent.prices is None else self.spent.prices
+    def trimmed(
+        self, units: tuple[Unit, ...], way: Way, encoding: str, spent: Spent
+    ) -> tuple[tuple[Unit, ...], Spent]:
+        """Compiled units after what the terms left of `max_error` was spent on their circuits, and what was
+        spent in all; as they are where the states themselves are what is wanted.
+
+        Args:
+            units: compiled in the encoding.
+            way: how.
+            encoding: its name.
+            spent: on terms.
+        """
+        if not self.max_error or encoding in STATES:
+            return units, spent
+        used = np.zeros(len(self.positions)) if spent.prices is None else spent.prices
         left = np.maximum(self.max_error - used, 0.0)
-        return left if self.exact is None else np.where(self.exact, 0.0, left)
+        return trim(units, left if self.exact is None else np.where(self.exact, 0.0, left), spent, way)
 
     def form(self, values: Mapping[str, Floats]) -> Form:
         """All outputs as weighted sums; found once for the job's own values."""
