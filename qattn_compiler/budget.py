@@ -1,16 +1,22 @@
-"""Budget: what a compile may leave out for fewer gates, decided in one place.
+"""Budget: what a compile may leave out for fewer gates: the account, and the part that is spent on terms.
 
-`max_error` is the greatest allowed |deviation| of a decoded output number, in units of the output. It is
-spent where it makes the address space of a row narrower, which halves its circuit:
+`max_error` is the greatest allowed |deviation| of a decoded output number, in units of the output. Every
+output has an account of its own, in which prices add up; it is spent on, in this order:
 
-- terms that contribute least are left out (masks, top-k, peaked softmax rows), the same for all outputs of a
+- *terms*, here, before anything is lowered (below);
+- *Schmidt rank*, *small angles*, *two-qubit gates*: on the circuits, by `trim`, with what the terms left.
+
+Terms come first because they make the address space of a row narrower, which halves its circuit:
+
+- those that contribute least are left out (masks, top-k, peaked softmax rows), the same for all outputs of a
   row of weights;
 - where every output has circuits of its own, terms of nearly the same value become one: their weights are
   added, their value is the mean by weight.
 
 Joining terms keeps the sum, so it would allow any output to be one term, the answer. Its price is therefore
-counted term by term, sum_j |w_j| |v_j - v'_j|, which bounds the deviation and does not cancel. What is left
-is computed exactly; the proof measures the deviation of every output from the exact reference.
+counted term by term, sum_j |w_j| |v_j - v'_j|, which bounds the deviation and does not cancel; `trim` counts
+outcome by outcome for the same reason. The proof measures the deviation of every output from the exact
+reference.
 
 Which is better on a machine that errs, the exact circuits or the smaller ones, is a matter of both errors:
 `expected_errors` estimates the machine's.
@@ -29,8 +35,8 @@ from qattn_compiler.errors import OptionError
 from qattn_compiler.lower.batch import Floats, Terms
 from qattn_compiler.unit import Unit
 
-TERMS, RANK, ANGLES, GATES = "terms", "Schmidt rank", "small angles", "two-qubit gates"
-"""What is left out or made smaller, in this order: each takes from what those before it have left."""
+RANK, ANGLES, GATES = "Schmidt rank", "small angles", "two-qubit gates"
+"""What is made smaller after terms were left out: each takes from what those before it have left."""
 
 
 @dataclass(frozen=True)

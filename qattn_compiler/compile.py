@@ -63,8 +63,9 @@ def compile(  # noqa: A001 - the field's own word
         free: name -> shape of tensors that get their values later, by `Compiled.bind`.
         verify: prove the result (see `Compiled.verification`).
         error: the standard error that the report plans shots for, in units of the output.
-        max_error: the greatest allowed |deviation| of an output, spent where it saves gates (`budget`); 0,
-            the default, is exact. The report says what was left out and how far the outputs are.
+        max_error: the greatest allowed |deviation| of an output, spent where it saves gates: on terms
+            (`budget`), then on Schmidt ranks, small angles and two-qubit gates (`trim`); 0, the default, is
+            exact. The report says what each took and how far the outputs are.
         objective: what placement, routing and the choice among circuits save: "count" (two-qubit gates),
             "depth" or "fidelity" (as estimated from the machine's calibration; with `max_error` it also
             decides whether leaving something out is worth it).
