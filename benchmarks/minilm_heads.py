@@ -4,9 +4,9 @@
         [--tokens 8 16 32 64] [--heads 0 ... 11] [--peer-python PYTHON]
 
 One circuit of each head: the last token's row, component 0. Medians; in brackets least, quartiles, most.
-Ours compiles the expression, exactly and with `max_error`; peers get the exact state that our circuit prepares
-before it reads, by their own routines. Fidelity is the product of the couplings' (1 - error), for all alike;
-single-qubit gates and waiting are not in it.
+Ours compiles the expression, exactly and with `max_error`; peers get the exact state that our circuit
+prepares before it reads, by their own routines. Fidelity is the product of the couplings' (1 - error), for
+all alike; single-qubit gates and waiting are not in it.
 """
 
 from __future__ import annotations
