@@ -26,6 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from time import perf_counter
 from typing import Final
 
 import numpy as np
@@ -39,7 +40,7 @@ from qattn_compiler.circuit.table import Angle, Builder, Circuit
 from qattn_compiler.lower.batch import Batch, States, distances
 from qattn_compiler.synth.near_state import Skeleton, random_gates
 from qattn_compiler.synth.schmidt import schmidt_forms
-from qattn_compiler.unit import Unit, Way, compile_near, compile_without
+from qattn_compiler.unit import Step, Unit, Way, compile_near, compile_without
 from qattn_compiler.verify.simulate import joint_states, phased_xz_matrices, simulate
 
 Floats = NDArray[np.float64]
@@ -47,7 +48,7 @@ Ints = NDArray[np.int64]
 
 MOST_QUBITS: Final = 10
 """States of more qubits are left as they are."""
-MOST_WORK: Final = {2: 1e8, 3: 3e9}
+MOST_WORK: Final = {2: 1e8, 3: 1e9}
 """By level: sweeps times gates times amplitudes while a structure is fitted, at most; 5e7 take a second."""
 FITS: Final = 3
 USUAL: Final = 100
@@ -98,8 +99,12 @@ def trim(units: Sequence[Unit], left: Floats, spent: Spent, way: Way) -> tuple[t
     out: list[Unit] = []
     cuts: list[Cut] = []
     for unit in units:
-        for one in _trimmed(unit, left, way):
-            out.append(one.unit)
+        begin = perf_counter()
+        parts = _trimmed(unit, left, way)
+        seconds = perf_counter() - begin
+        for one in parts:
+            step = Step("trim", "physical", seconds, one.unit.metrics())
+            out.append(replace(one.unit, steps=(*one.unit.steps, step)) if one.cuts else one.unit)
             cuts += one.cuts
     prices = np.zeros(len(left)) if spent.prices is None else spent.prices.copy()
     for unit in out:
