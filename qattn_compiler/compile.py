@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from os import PathLike
 from time import perf_counter
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from qattn_compiler import kernel_cache, targets
 from qattn_compiler.auto import AUTO, choose_encoding
@@ -26,6 +27,10 @@ from qattn_compiler.proof import prove
 from qattn_compiler.targets.target import Target, check_level
 from qattn_compiler.unit import PLACED, Unit, Way, compile_unit
 from qattn_compiler.verify.compare import NOT_VERIFIED
+
+SHARES: Final = (1.0, 0.2, 0.04, 0.0)
+"""Of the budget that terms may take, one after the other, where a machine's errors decide."""
+Floats = NDArray[np.float64]
 
 
 def compile(  # noqa: A001 - the field's own word
@@ -175,27 +180,36 @@ def worth_it(
     job: Job, units: tuple[Unit, ...], make: Callable[[list[Batch]], tuple[Unit, ...]], way: Way
 ) -> tuple[Unit, ...]:
     """Of what leaves something out and what does not, the better on the machine with its noise: by outputs
-    where each has a circuit of its own, else on average."""
-    spent = job.spent
+    where each has a circuit of its own, else on average. Terms may take all of the budget or smaller shares
+    of it, whichever comes nearest to the truth."""
     job.max_error, allowed = 0.0, job.max_error
     exact = make(job.batches(job.values))
     job.max_error = allowed
-    change = np.abs(outputs_of(units, len(job.positions)) - outputs_of(exact, len(job.positions)))
-    less = expected_errors(units, len(change)) + change
-    more = expected_errors(exact, len(change))
-    worse = less > more if job.encoding in ALONE else np.full(len(less), less.mean() > more.mean())
+    count, alone = len(job.positions), job.encoding in ALONE
+    wanted, more = outputs_of(exact, count), expected_errors(exact, count)
+    best: tuple[float, float, tuple[Unit, ...], Spent, Floats] | None = None
+    for share in SHARES:
+        if best is not None:
+            job.share = share
+            units, job.spent = job.trimmed(make(job.batches(job.values)), way, job.encoding, job.spent)
+        less = expected_errors(units, count) + np.abs(outputs_of(units, count) - wanted)
+        mean = float((np.minimum(less, more) if alone else less).mean())
+        if best is None or mean < best[0]:
+            best = mean, share, units, job.spent, less
+    assert best is not None
+    _, job.share, units, job.spent, less = best
+    worse = less > more if alone else np.full(count, less.mean() > more.mean())
     job.notes.append(
         f"objective fidelity: outputs are expected to be off by {less.mean():.3g} with less and by "
-        f"{more.mean():.3g} without, on average; {worse.sum()} of {len(worse)} stay exact"
+        f"{more.mean():.3g} without, on average; {worse.sum()} of {len(worse)} stay exact; terms may take "
+        f"{job.share:g} of the budget"
     )
     if worse.all():
         job.spent = Spent()
         return exact
-    if not worse.any():
-        job.spent = spent
-        return units
-    job.exact = worse
-    units, job.spent = job.trimmed(make(job.batches(job.values)), way, job.encoding, job.spent)
+    if worse.any():
+        job.exact = worse
+        units, job.spent = job.trimmed(make(job.batches(job.values)), way, job.encoding, job.spent)
     return units
 
 

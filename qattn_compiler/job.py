@@ -79,6 +79,7 @@ class Job:
         chosen: indices along each axis.
         positions: shape (outputs, axes).
         max_error: the greatest allowed |deviation| of an output (`budget`).
+        share: of it that terms may take; the circuits get what is left.
         exact: shape (outputs,): those that have no use for it.
     """
 
@@ -93,6 +94,7 @@ class Job:
     chosen: tuple[NDArray[np.int64], ...] = ()
     positions: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int64))
     max_error: float = 0.0
+    share: float = 1.0
     exact: NDArray[np.bool_] | None = None
     spent: Spent = field(default_factory=Spent)
     _form: Form | None = None
@@ -102,7 +104,8 @@ class Job:
         terms, encoding = self.form(values).at(self.positions), encoding or self.encoding
         if self.max_error and encoding != "angle":
             alone = encoding in ALONE
-            terms, self.spent = spend(terms, self.max_error, alone=alone, exact=self.exact)
+            most = self.share * self.max_error
+            terms, self.spent = spend(terms, most, alone=alone, exact=self.exact)
             terms = in_order(terms) if alone else terms
         if not self.free or values is self.values:
             return terms

@@ -57,6 +57,8 @@ GREEDY: Final = 5
 """Qubits up to which each two-qubit gate of a growing circuit is chosen by itself."""
 HOPEFUL: Final = 3.0
 """All circuits of a structure are fitted once the first one is so many times as far away as it may be."""
+CLOSE: Final = 1e-4
+"""On a machine that errs, circuits this near are near enough."""
 PLUS: Final = np.array([[1, -1], [1, 1]]) / np.sqrt(2)
 """A rotation of |0> to the sum of both basis states."""
 MOST_PARTS: Final = 12
@@ -304,7 +306,8 @@ def _by_gates(one: Trimmed, way: Way) -> list[Trimmed]:
         return [one]
     out: list[Trimmed] = []
     work = _Work(MOST_WORK[min(way.level, 3)])
-    waiting = _grown(begin, way, work) if begin.free else [begin]
+    grow = _grown_best if way.objective == "fidelity" and _lost(one.unit) is not None else _grown
+    waiting = grow(begin, way, work) if begin.free else [begin]
     while waiting:
         now = waiting.pop()
         parts: list[_Fitted] | None = None
@@ -377,6 +380,42 @@ def _grown(begin: _Fitted, way: Way, work: _Work) -> list[_Fitted]:
         if others is None:
             return out
         rest = others
+    return [*out, rest]
+
+
+def _grown_best(begin: _Fitted, way: Way, work: _Work) -> list[_Fitted]:
+    """The same on a machine whose errors are known: of all lengths, each circuit gets the one at which what
+    its gates lose and what it is away are least together."""
+    rng = np.random.default_rng(0)
+    count = len(begin.gates)
+    score, chosen = np.full(count, np.inf), np.full(count, -1)
+    found: list[tuple[Ints, Skeleton, States, States]] = []
+    for rows, skeleton, start in _growing(begin, work, rng):
+        if work.affords(_cost(skeleton, USUAL)) < count:
+            break
+        near = np.minimum(begin.trimmed.allowed, CLOSE)
+        gates, states, away = _best_fit(skeleton, np.abs(begin.states), start, rng, near, work)
+        lost = _lost(_written(begin, np.arange(count), rows, gates, states, way)) or 0.0
+        total = np.where(away <= begin.trimmed.allowed, lost + away, np.inf)
+        chosen = np.where(total < score, len(found), chosen)
+        score = np.minimum(score, total)
+        found.append((rows, skeleton, gates, states))
+        if lost >= score.max():
+            break
+    out: list[_Fitted] = []
+    rest, left = begin, np.arange(count)
+    for number in np.unique(chosen[chosen >= 0]).tolist():
+        rows, skeleton, gates, states = found[number]
+        members = np.flatnonzero(chosen[left] == number)
+        own = left[members]
+        new = _written(rest, members, rows, gates[own], states[own], way)
+        if not len(members) or not _better(new, rest.trimmed.unit.take(members), way):
+            continue
+        done, others = _split(rest, members, new, skeleton, rows, gates[own])
+        out.append(done)
+        if others is None:
+            return out
+        rest, left = others, np.delete(left, members)
     return [*out, rest]
 
 

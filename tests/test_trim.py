@@ -315,3 +315,16 @@ def test_fidelity_takes_gates_out_only_where_it_pays():
     assert found.report.data["totals"]["fidelity_min"] > exact.report.data["totals"]["fidelity_min"]
     (note,) = (n for n in found.report.data["notes"] if n.startswith("objective fidelity"))
     assert "0 of 1 stay exact" in note
+
+
+def test_fidelity_splits_the_budget_where_terms_cost_too_much():
+    """All of a large budget on terms is worse than the exact circuits; a part of it is better."""
+    weights = qattn.load_example(head=3, tokens=8)
+    options = {"rows": [7], "components": [0], "max_error": 0.3, "objective": "fidelity"}
+    found = qattn.compile(EXPRESSION, weights, **options)
+    assert found.verification.passed
+    (note,) = (n for n in found.report.data["notes"] if n.startswith("objective fidelity"))
+    less, more, *_ = (float(word) for word in note.replace(",", "").split() if word[0].isdigit())
+    assert less < more
+    assert "0 of 1 stay exact" in note
+    assert float(note.split("terms may take ")[1].split()[0]) < 1
