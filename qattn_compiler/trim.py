@@ -618,7 +618,8 @@ def _written(now: _Fitted, members: Ints, rows: Ints, gates: States, states: Sta
     batch = unit.batch.take(members)
     batch = replace(batch, near=batch.program.finished(ordered))
     fused = way.target.fuse_batch(template, values)
-    return replace(unit, batch=batch, template=template, fused=fused, cache={})
+    here = replace(unit.routed, circuit=template, initial=ends, swaps=0)
+    return replace(unit, batch=batch, template=template, routed=here, fused=fused, cache={})
 
 
 def _quaternions(gates: States) -> Floats:
