@@ -3,10 +3,10 @@
     python benchmarks/minilm_heads.py --model model.safetensors --hidden hidden_states.safetensors \
         [--tokens 8 16 32 64] [--heads 0 ... 11] [--peer-python PYTHON]
 
-One circuit of each head: the last token's row, component 0. Ours compiles the expression, exactly and with
-`max_error`; peers get the exact state that our circuit prepares before it reads, by their own routines.
-Fidelity is the product of the couplings' (1 - error), for all alike; single-qubit gates and waiting are not
-in it.
+One circuit of each head: the last token's row, component 0. Medians; in brackets least, quartiles, most.
+Ours compiles the expression, exactly and with `max_error`; peers get the exact state that our circuit
+prepares before it reads, by their own routines. Fidelity is the product of the couplings' (1 - error), for
+all alike; single-qubit gates and waiting are not in it.
 """
 
 from __future__ import annotations
@@ -66,14 +66,18 @@ def by_peers(python: str, states: list[Any], edges: list[list[int]]) -> dict[str
     return found
 
 
+def spread(numbers: tuple[float, ...], digits: str) -> str:
+    """Median, and in brackets least, quartiles, most."""
+    least, low, middle, high, most = np.quantile(numbers, [0, 0.25, 0.5, 0.75, 1])
+    return f"{middle:{digits}} ({least:{digits}}, {low:{digits}}, {high:{digits}}, {most:{digits}})"
+
+
 def line(tokens: int, name: str, rows: list[Figures], error: float | None) -> str:
-    """A row of the table: medians, and the range of gates."""
+    """A row of the table."""
     gates, depth, kept = zip(*rows, strict=True)
     said = "" if error is None else f"{error:.2g}"
-    return (
-        f"| {tokens} | {name} | {np.median(gates):g} ({min(gates)} to {max(gates)}) | {np.median(depth):g} "
-        f"| {np.median(kept):.3f} | {said} |"
-    )
+    parts = spread(gates, "g"), spread(depth, "g"), spread(kept, ".3f")
+    return f"| {tokens} | {name} | {' | '.join(parts)} | {said} |"
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from qattn_compiler.describe import shots_by_circuit
 from qattn_compiler.errors import LoweringError, QattnError, TargetError
 from qattn_compiler.job import ENCODINGS, Job
 from qattn_compiler.lower.batch import Batch
-from qattn_compiler.unit import Unit
+from qattn_compiler.unit import Unit, Way
 
 AUTO = "auto"
 """What the option is called."""
@@ -46,12 +46,13 @@ class Candidate:
     words: str
 
 
-def choose_encoding(job: Job, make: Make, error: float) -> tuple[Unit, ...]:
+def choose_encoding(job: Job, make: Make, way: Way, error: float) -> tuple[Unit, ...]:
     """Choose the job's encoding, note why, and give its units.
 
     Args:
         job: its `encoding` is set, and its notes get a line for each encoding.
         make: compiles batches.
+        way: how it does.
         error: the wanted standard error, in units of the output.
 
     Raises:
@@ -75,7 +76,8 @@ def choose_encoding(job: Job, make: Make, error: float) -> tuple[Unit, ...]:
         if size > most:
             continue
         try:
-            found.append(_candidate(name, make(lowered[name]), error))
+            units, spent[name] = job.trimmed(make(lowered[name]), way, name, spent[name])
+            found.append(_candidate(name, units, error))
         except TargetError as problem:
             failed[name] = problem
     if not found:

@@ -1,16 +1,22 @@
-"""Budget: what a compile may leave out for fewer gates, decided in one place.
+"""Budget: what a compile may leave out for fewer gates: the account, and the part that is spent on terms.
 
-`max_error` is the greatest allowed |deviation| of a decoded output number, in units of the output. It is
-spent where it makes the address space of a row narrower, which halves its circuit:
+`max_error` is the greatest allowed |deviation| of a decoded output number, in units of the output. Every
+output has an account of its own, in which prices add up; it is spent on, in this order:
 
-- terms that contribute least are left out (masks, top-k, peaked softmax rows), the same for all outputs of a
+- *terms*, here, before anything is lowered (below);
+- *Schmidt rank*, *small angles*, *two-qubit gates*: on the circuits, by `trim`, with what the terms left.
+
+Terms come first because they make the address space of a row narrower, which halves its circuit:
+
+- those that contribute least are left out (masks, top-k, peaked softmax rows), the same for all outputs of a
   row of weights;
 - where every output has circuits of its own, terms of nearly the same value become one: their weights are
   added, their value is the mean by weight.
 
 Joining terms keeps the sum, so it would allow any output to be one term, the answer. Its price is therefore
-counted term by term, sum_j |w_j| |v_j - v'_j|, which bounds the deviation and does not cancel. What is left
-is computed exactly; the proof measures the deviation of every output from the exact reference.
+counted term by term, sum_j |w_j| |v_j - v'_j|, which bounds the deviation and does not cancel; `trim` counts
+outcome by outcome for the same reason. The proof measures the deviation of every output from the exact
+reference.
 
 Which is better on a machine that errs, the exact circuits or the smaller ones, is a matter of both errors:
 `expected_errors` estimates the machine's.
@@ -19,7 +25,8 @@ Which is better on a machine that errs, the exact circuits or the smaller ones, 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +34,35 @@ from numpy.typing import NDArray
 from qattn_compiler.errors import OptionError
 from qattn_compiler.lower.batch import Floats, Terms
 from qattn_compiler.unit import Unit
+
+RANK, ANGLES, GATES = "Schmidt rank", "small angles", "two-qubit gates"
+"""What is made smaller after terms were left out: each takes from what those before it have left."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What one kind of approximation of the circuits took.
+
+    Attributes:
+        kind: RANK, ANGLES or GATES.
+        circuits: how many were changed.
+        gates_2q: two-qubit gates saved, all circuits together.
+        price: the largest of an output: its scale times the sum, over all outcomes of measuring the circuit's
+            qubits, of what their probabilities changed by.
+    """
+
+    kind: str
+    circuits: int
+    gates_2q: int
+    price: float
+
+    @property
+    def words(self) -> str:
+        """For the report."""
+        return (
+            f"{self.kind}: {self.gates_2q} two-qubit gates less in {self.circuits} circuits (an output "
+            f"changes by at most {self.price:.3g})"
+        )
 
 
 @dataclass(frozen=True)
@@ -39,6 +75,9 @@ class Spent:
         deviation: the largest of an output, by what it lost.
         joined: how many terms went into others.
         price: the largest of an output, each of its terms counted by itself.
+        cuts: what was changed in the circuits themselves.
+        total: the largest price of an output, everything together.
+        prices: shape (outputs,): of the terms; None if there is none.
     """
 
     terms: int = 0
@@ -46,6 +85,9 @@ class Spent:
     deviation: float = 0.0
     joined: int = 0
     price: float = 0.0
+    cuts: tuple[Cut, ...] = ()
+    total: float = 0.0
+    prices: Floats | None = field(default=None, compare=False, repr=False)
 
     @property
     def words(self) -> str:
@@ -54,7 +96,13 @@ class Spent:
         if self.joined:
             out += f" and {self.joined} joined to others of nearly the same value (the terms of an output "
             out += f"change by at most {self.price:.3g} together)"
-        return f"{out}, which changes an output by at most {self.deviation:.3g}"
+        out += f", which changes an output by at most {self.deviation:.3g}"
+        return "; ".join([out, *(cut.words for cut in self.cuts)])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data."""
+        out = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("cuts", "prices")}
+        return {**out, "cuts": [asdict(cut) for cut in self.cuts]}
 
 
 def check_budget(max_error: float, free: Sequence[str] = ()) -> None:
@@ -112,8 +160,18 @@ def _with_joined(
     if not lost.any():
         return terms, Spent()
     worst = float(change[lost].max()), float(price[lost].max())
-    spent = Spent(int(left.sum()), int(lost.sum()), worst[0], int(joined.sum()), worst[1])
+    prices = np.where(lost, price, 0.0)
+    spent = Spent(int(left.sum()), int(lost.sum()), worst[0], int(joined.sum()), worst[1], prices=prices)
     return replace(terms, weights=weights, values=values), spent
+
+
+def in_order(terms: Terms) -> Terms:
+    """The terms of each output in the order of their values, which makes its state smoother, and so easier to
+    come near to (`trim`)."""
+    signed = np.where(terms.weights < 0, -terms.values, terms.values)
+    order = np.argsort(signed, axis=1, kind="stable")
+    weights, values = (np.take_along_axis(a, order, axis=1) for a in (terms.weights, terms.values))
+    return replace(terms, weights=weights, values=values)
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,7 +271,8 @@ def prune(terms: Terms, max_error: float) -> tuple[Terms, Spent]:
         worst = max(worst, deviation)
     if not lost:
         return terms, Spent()
-    return replace(terms, weights=weights), Spent(lost, outputs, worst)
+    prices = np.abs(((weights - terms.weights) * terms.values).sum(axis=1))
+    return replace(terms, weights=weights), Spent(lost, outputs, worst, prices=prices)
 
 
 def _dropped(parts: Floats, max_error: float) -> tuple[NDArray[np.int64], float]:

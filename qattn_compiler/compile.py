@@ -6,14 +6,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from os import PathLike
 from time import perf_counter
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from qattn_compiler import kernel_cache, targets
 from qattn_compiler.auto import AUTO, choose_encoding
 from qattn_compiler.budget import Spent, check_budget, expected_errors
-from qattn_compiler.compiled import Compiled
+from qattn_compiler.compiled import Compiled, outputs_of
 from qattn_compiler.describe import Story, describe
 from qattn_compiler.errors import LoweringError, OptionError, ShapeError
 from qattn_compiler.frontends import read
@@ -24,8 +25,12 @@ from qattn_compiler.passes.circuit.cost import cost_function
 from qattn_compiler.progress import Progress, silent
 from qattn_compiler.proof import prove
 from qattn_compiler.targets.target import Target, check_level
-from qattn_compiler.unit import Unit, Way, compile_unit
+from qattn_compiler.unit import PLACED, Unit, Way, compile_unit
 from qattn_compiler.verify.compare import NOT_VERIFIED
+
+SHARES: Final = (1.0, 0.2, 0.04, 0.0)
+"""Of the budget that terms may take, one after the other, where a machine's errors decide."""
+Floats = NDArray[np.float64]
 
 
 def compile(  # noqa: A001 - the field's own word
@@ -63,8 +68,9 @@ def compile(  # noqa: A001 - the field's own word
         free: name -> shape of tensors that get their values later, by `Compiled.bind`.
         verify: prove the result (see `Compiled.verification`).
         error: the standard error that the report plans shots for, in units of the output.
-        max_error: the greatest allowed |deviation| of an output, spent where it saves gates (`budget`); 0,
-            the default, is exact. The report says what was left out and how far the outputs are.
+        max_error: the greatest allowed |deviation| of an output, spent where it saves gates: on terms
+            (`budget`), then on Schmidt ranks, small angles and two-qubit gates (`trim`); 0, the default, is
+            exact. The report says what each took and how far the outputs are.
         objective: what placement, routing and the choice among circuits save: "count" (two-qubit gates),
             "depth" or "fidelity" (as estimated from the machine's calibration; with `max_error` it also
             decides whether leaving something out is worth it).
@@ -94,16 +100,20 @@ def compile(  # noqa: A001 - the field's own word
     choose(job, rows, components)
     batches = [] if encoding == AUTO else job.batches(job.values)
     clock.lap("lower")
-    kernel_cache.warm(progress=progress)
+    kernel_cache.warm(kernels_for(batches, optimization_level), progress)
     clock.lap("kernels")
 
+    way = Way(machine, optimization_level, seed, objective)
+
     def make(some: list[Batch]) -> tuple[Unit, ...]:
-        way = Way(machine, optimization_level, seed, objective)
         return compile_units(some, way, bound=not job.free, progress=progress)
 
-    units = choose_encoding(job, make, error) if encoding == AUTO else make(batches)
+    if encoding == AUTO:
+        units = choose_encoding(job, make, way, error)
+    else:
+        units, job.spent = job.trimmed(make(batches), way, encoding, job.spent)
     if job.max_error and objective == "fidelity":
-        units = worth_it(job, units, make)
+        units = worth_it(job, units, make, way)
     if job.max_error:
         job.notes.append(f"max_error {job.max_error:g}: {job.spent.words}")
     clock.lap("compile")
@@ -150,6 +160,12 @@ def check_options(encoding: str, level: int, seed: int, error: float) -> None:
         raise OptionError(f"error is {error!r}; a positive number was expected")
 
 
+def kernels_for(batches: list[Batch], level: int) -> tuple[str, ...]:
+    """The stages of kernels that a compile needs: those of the search too, if blocks may be placed."""
+    large = max((batch.program.two_qubit_count for batch in batches), default=0) >= PLACED[level]
+    return ("compile", "search") if large else ("compile",)
+
+
 def compile_units(batches: list[Batch], way: Way, *, bound: bool, progress: Progress) -> tuple[Unit, ...]:
     """One unit for each structure."""
     units = []
@@ -161,31 +177,40 @@ def compile_units(batches: list[Batch], way: Way, *, bound: bool, progress: Prog
 
 
 def worth_it(
-    job: Job, units: tuple[Unit, ...], make: Callable[[list[Batch]], tuple[Unit, ...]]
+    job: Job, units: tuple[Unit, ...], make: Callable[[list[Batch]], tuple[Unit, ...]], way: Way
 ) -> tuple[Unit, ...]:
     """Of what leaves something out and what does not, the better on the machine with its noise: by outputs
-    where each has a circuit of its own, else on average."""
-    spent, less_terms = job.spent, job.terms(job.values)
+    where each has a circuit of its own, else on average. Terms may take all of the budget or smaller shares
+    of it, whichever comes nearest to the truth."""
     job.max_error, allowed = 0.0, job.max_error
-    whole = job.terms(job.values)
     exact = make(job.batches(job.values))
     job.max_error = allowed
-    change = np.abs((less_terms.weights * less_terms.values - whole.weights * whole.values).sum(axis=1))
-    less = expected_errors(units, len(change)) + change
-    more = expected_errors(exact, len(change))
-    worse = less > more if job.encoding in ALONE else np.full(len(less), less.mean() > more.mean())
+    count, alone = len(job.positions), job.encoding in ALONE
+    wanted, more = outputs_of(exact, count), expected_errors(exact, count)
+    best: tuple[float, float, tuple[Unit, ...], Spent, Floats] | None = None
+    for share in SHARES:
+        if best is not None:
+            job.share = share
+            units, job.spent = job.trimmed(make(job.batches(job.values)), way, job.encoding, job.spent)
+        less = expected_errors(units, count) + np.abs(outputs_of(units, count) - wanted)
+        mean = float((np.minimum(less, more) if alone else less).mean())
+        if best is None or mean < best[0]:
+            best = mean, share, units, job.spent, less
+    assert best is not None
+    _, job.share, units, job.spent, less = best
+    worse = less > more if alone else np.full(count, less.mean() > more.mean())
     job.notes.append(
         f"objective fidelity: outputs are expected to be off by {less.mean():.3g} with less and by "
-        f"{more.mean():.3g} without, on average; {worse.sum()} of {len(worse)} stay exact"
+        f"{more.mean():.3g} without, on average; {worse.sum()} of {len(worse)} stay exact; terms may take "
+        f"{job.share:g} of the budget"
     )
     if worse.all():
         job.spent = Spent()
         return exact
-    if not worse.any():
-        job.spent = spent
-        return units
-    job.exact = worse
-    return make(job.batches(job.values))
+    if worse.any():
+        job.exact = worse
+        units, job.spent = job.trimmed(make(job.batches(job.values)), way, job.encoding, job.spent)
+    return units
 
 
 def tell(job: Job, encoding: str, clock: Clock, level: int, seed: int, error: float, objective: str) -> Story:

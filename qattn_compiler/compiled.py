@@ -324,6 +324,14 @@ def moments(unit: Unit) -> tuple[Floats, Floats]:
     return (found @ counts.T)[batch.member, which], (found @ (counts**2).T)[batch.member, which]
 
 
+def outputs_of(units: Sequence[Unit], count: int) -> Floats:
+    """All outputs of bound units, decoded from exact expectations, shape (count,)."""
+    out = np.zeros(count)
+    for unit in units:
+        out[unit.batch.position] = unit.batch.scale * moments(unit)[0] + unit.batch.offset
+    return out
+
+
 def _file_name(index: int, total: int) -> str:
     return f"circuits/{index:0{max(4, len(str(total - 1)))}d}.json"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -79,7 +79,7 @@ def describe(compiled: Compiled, story: Story) -> Report:
     }
     if story.spent is not None:
         error = compiled.verification.error if compiled.verification.passed else None
-        data["budget"] = {"max_error": story.options["max_error"], "error": error, **asdict(story.spent)}
+        data["budget"] = {"max_error": story.options["max_error"], "error": error, **story.spent.to_dict()}
     return Report(data, pictures=pictures)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qattn_compiler.budget import Spent, spend
+from qattn_compiler.budget import Spent, in_order, spend
 from qattn_compiler.errors import OptionError
 from qattn_compiler.expr.evaluate import whole_numbers
 from qattn_compiler.expr.node import Expr
@@ -34,11 +34,15 @@ from qattn_compiler.passes.symbolic.drop_dead import DropDead
 from qattn_compiler.passes.symbolic.fold_constants import FoldConstants
 from qattn_compiler.passes.symbolic.fuse_scales import FuseScales
 from qattn_compiler.pipeline import Pipeline
+from qattn_compiler.trim import trim
+from qattn_compiler.unit import Unit, Way
 from qattn_compiler.verify.reference import reference
 
 Floats = NDArray[np.float64]
 ALONE = ("amplitude", "lcu", "hadamard", "qcrank", "swap", "swap-ancilla")
 """Encodings where every output has a circuit of its own."""
+STATES = ("angle", "coherent-state")
+"""Encodings whose circuits stay as their programs say, whatever an error budget allows."""
 Choice = Iterable[int] | slice | int | None
 ENCODINGS: Mapping[str, Callable[..., list[Batch]]] = {
     "amplitude": amplitude.encode,
@@ -75,6 +79,7 @@ class Job:
         chosen: indices along each axis.
         positions: shape (outputs, axes).
         max_error: the greatest allowed |deviation| of an output (`budget`).
+        share: of it that terms may take; the circuits get what is left.
         exact: shape (outputs,): those that have no use for it.
     """
 
@@ -89,6 +94,7 @@ class Job:
     chosen: tuple[NDArray[np.int64], ...] = ()
     positions: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int64))
     max_error: float = 0.0
+    share: float = 1.0
     exact: NDArray[np.bool_] | None = None
     spent: Spent = field(default_factory=Spent)
     _form: Form | None = None
@@ -98,10 +104,30 @@ class Job:
         terms, encoding = self.form(values).at(self.positions), encoding or self.encoding
         if self.max_error and encoding != "angle":
             alone = encoding in ALONE
-            terms, self.spent = spend(terms, self.max_error, alone=alone, exact=self.exact)
+            most = self.share * self.max_error
+            terms, self.spent = spend(terms, most, alone=alone, exact=self.exact)
+            terms = in_order(terms) if alone else terms
         if not self.free or values is self.values:
             return terms
         return replace(terms, like=self.terms(self.values))
+
+    def trimmed(
+        self, units: tuple[Unit, ...], way: Way, encoding: str, spent: Spent
+    ) -> tuple[tuple[Unit, ...], Spent]:
+        """Compiled units after what the terms left of `max_error` was spent on their circuits, and what was
+        spent in all; as they are where the states themselves are what is wanted.
+
+        Args:
+            units: compiled in the encoding.
+            way: how.
+            encoding: its name.
+            spent: on terms.
+        """
+        if not self.max_error or encoding in STATES:
+            return units, spent
+        used = np.zeros(len(self.positions)) if spent.prices is None else spent.prices
+        left = np.maximum(self.max_error - used, 0.0)
+        return trim(units, left if self.exact is None else np.where(self.exact, 0.0, left), spent, way)
 
     def form(self, values: Mapping[str, Floats]) -> Form:
         """All outputs as weighted sums; found once for the job's own values."""

@@ -27,6 +27,7 @@ MODULES: Final[dict[str, tuple[str, ...]]] = {
         "qattn_compiler.passes.circuit.block_kernels",
         "qattn_compiler.passes.circuit.kernels",
         "qattn_compiler.synth.chip_state_kernels",
+        "qattn_compiler.synth.near_kernels",
         "qattn_compiler.synth.weyl_kernels",
     ),
     "optimize": (
@@ -166,6 +167,7 @@ def program_example() -> None:
     from qattn_compiler.lower.batch import Terms
     from qattn_compiler.passes.circuit.absorb_swaps import AbsorbSwaps
     from qattn_compiler.passes.circuit.resynthesise_two_qubit import ResynthesiseTwoQubit
+    from qattn_compiler.synth.near_state import Skeleton
     from qattn_compiler.unit import Way, compile_unit
 
     ResynthesiseTwoQubit().run(_written((("cz", 0, 1), ("h", 0), ("cz", 0, 1), ("measure", 0, 1))))
@@ -175,6 +177,8 @@ def program_example() -> None:
     batch = encode(Terms(weights, weights, np.zeros(1)))[0]
     unit = compile_unit(batch, Way(target), bound=True)
     unit.execution()
+    pair, same = Skeleton(2, np.array([[0, 1]]), np.eye(4, dtype=complex)[None]), np.eye(2, dtype=complex)
+    pair.fit(np.eye(4, dtype=complex)[:1], np.stack([same] * 4)[None])
 
 
 def route_example() -> None:

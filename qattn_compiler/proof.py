@@ -37,7 +37,8 @@ def prove(
 
     1. The circuits as given out (`cirq.Circuit`s, read back) have the states of their programs' blocks, which
     are
-       computed from the blocks' own definitions (up to MAX_DENSE qubits).
+       computed from the blocks' own definitions (up to MAX_DENSE qubits); or the states that were chosen near
+    those, which then must be within `max_error` of them.
     2. The numbers decoded from them equal the reference of the expression.
     3. The device's own validator accepts each.
 
@@ -63,6 +64,8 @@ def prove(
     if reference is not None:
         error, beyond = _check_numbers(compiled, reference, max_error)
         checks["decoded numbers"] = beyond
+        if max_error:
+            checks["states changed on purpose, beyond the budget"] = _beyond(compiled, max_error)
         method = "every decoded number against the NumPy reference, " + method
     else:
         method = "at random angles (tensors are free): " + method
@@ -94,6 +97,19 @@ def _check_numbers(
     return float(deviation.max(initial=0.0)), float(beyond.max(initial=0.0))
 
 
+def _beyond(compiled: Compiled, max_error: float) -> float:
+    """How far the outcomes of circuits that prepare other states than their blocks do (`Batch.near`) are
+    beyond what an output may change, relative to scales above 1."""
+    worst = 0.0
+    for unit in compiled.units:
+        batch = unit.batch
+        if batch.near is not None:
+            size = np.abs(batch.scale)
+            beyond = size * batch.away()[batch.member] - max_error
+            worst = max(worst, float((beyond / np.maximum(1.0, size)).max(initial=0.0)))
+    return worst
+
+
 def _check_circuits(compiled: Compiled, progress: Progress) -> float:
     """Read every Cirq circuit back, and compare its state with its blocks; largest deviation."""
     worst, done = 0.0, 0
@@ -103,7 +119,7 @@ def _check_circuits(compiled: Compiled, progress: Progress) -> float:
         assert unit.fused is not None
         dense = unit.batch.program.num_qubits <= min(MAX_DENSE, MAX_STATE_QUBITS)
         if dense:
-            wanted = unit.batch.program.states(unit.batch.numbers)
+            wanted = unit.batch.states()
             order = unit.routed.final.tolist()
             worst = max(
                 worst, float(state_distances(joint_states(unit.states(), order), wanted).max(initial=0.0))

@@ -13,11 +13,14 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from qattn_compiler.circuit.gates import SWAP
 from qattn_compiler.circuit.layout import Routed
 from qattn_compiler.circuit.table import Builder, Circuit
+from qattn_compiler.errors import TargetError
 from qattn_compiler.lower.batch import Batch
 from qattn_compiler.passes.circuit.fuse_single_qubit import FusedBatch
 from qattn_compiler.passes.circuit.route import Route
+from qattn_compiler.passes.placement.place_blocks import PlaceBlocks
 from qattn_compiler.pipeline import Pass
 from qattn_compiler.report.chip import draw_chip
 from qattn_compiler.report.metrics import Execution, Metrics, execution, metrics
@@ -98,10 +101,17 @@ class Unit:
         unit = replace(self, batch=batch, cache={})
         return replace(unit, fused=unit.target.fuse_batch(unit.template, unit.parameter_values()))
 
+    def take(self, members: NDArray[np.int64]) -> Unit:
+        """Some of the circuits, bound as they are."""
+        batch, fused = self.batch.take(members), self.fused
+        assert fused is not None
+        some = replace(fused, angles=fused.angles[members], phases=fused.phases[members])
+        return replace(self, batch=batch, fused=some, cache={})
+
     def parameter_values(self) -> Floats:
         """Values of the template's parameters, shape (circuits, parameters)."""
         if self.plan is not None:
-            return self.planned_values(self.batch.program.prepared(self.batch.numbers).real)
+            return self.planned_values(self.batch.prepared().real)
         values = self.batch.program.parameter_values(self.logical, self.batch.numbers)
         column = {p.name: i for i, p in enumerate(self.logical.params)}
         return values[:, [column[p.name] for p in self.template.params]]
@@ -220,6 +230,34 @@ def compile_unit(batch: Batch, way: Way, *, bound: bool) -> Unit:
     return replace(best, steps=tuple(steps))
 
 
+def compile_near(batch: Batch, way: Way) -> Unit | None:
+    """Bring programs whose circuits prepare other states than their blocks do (`Batch.near`) onto a machine;
+    None if no plan can."""
+    steps: list[Step] = []
+    logical = batch.program.circuit()
+    found = _prepared(None, _plans(batch, way, True), batch, logical, way, True, steps)
+    return None if found is None else replace(found, steps=tuple(steps))
+
+
+def compile_without(batch: Batch, logical: Circuit, dropped: list[str], way: Way, most: int) -> Unit | None:
+    """Bring programs onto a machine by their blocks' own gates, without some rotations.
+
+    Args:
+        batch: its `near` states are what is left then.
+        logical: the program's circuit.
+        dropped: names of parameters that become 0.
+        way: machine, level, seed, objective.
+        most: None is given if it takes as many two-qubit gates before it is routed.
+    """
+    steps: list[Step] = []
+    less = logical.bind(dict.fromkeys(dropped, 0.0))
+    circuit = way.target.logical_passes(way.level).run(less, _note(steps, "logical"))
+    if metrics(circuit).gates_2q >= most:
+        return None
+    unit = _routed(batch, logical, circuit, way, True, steps)
+    return replace(unit, steps=tuple(steps))
+
+
 def _note(steps: list[Step], stage: str) -> Callable[[Circuit, Pass[Circuit], Circuit, float], None]:
     def note(_: Circuit, step: Pass[Circuit], after: Circuit, seconds: float) -> None:
         steps.append(Step(step.name, stage, seconds, metrics(after)))
@@ -238,14 +276,41 @@ def _routed(
     template = physical.run(routed.circuit, _note(steps, "physical"))
     unit = Unit(way.target, batch, logical, template, routed, (), None)
     unit = unit.with_numbers(batch) if bound else unit
-    if way.objective == "count" or not routed.swaps:
+    if not routed.swaps:
         return unit
-    other = way.route(circuit, "count").route(circuit)
-    return _cheaper(unit, replace(unit, template=physical.run(other.circuit), routed=other, cache={}), way)
+    if way.objective != "count":
+        other = way.route(circuit, "count").route(circuit)
+        native = physical.run(other.circuit)
+        unit = _cheaper(unit, replace(unit, template=native, routed=other, cache={}, fused=None), way)
+    if metrics(circuit).gates_2q < PLACED[min(way.level, 3)]:
+        return unit
+    begin = perf_counter()
+    placed = _placed(unit, circuit, way)
+    best = unit if placed is None else _cheaper(unit, placed, way)
+    steps.append(Step("place blocks", "route", perf_counter() - begin, metrics(best.template)))
+    return best
+
+
+def _placed(unit: Unit, circuit: Circuit, way: Way) -> Unit | None:
+    """The unit with its multiplexed rotations placed on the machine and built anew there; None if there are
+    none, or what is beside them cannot be routed."""
+    placed = PlaceBlocks(way.target.device, way.seed).place(circuit)
+    if placed is None:
+        return None
+    try:
+        routed = way.target.route(way.level, way.seed).route(placed.circuit, placed.places)
+    except TargetError:  # it lies on parts of the machine that are not connected
+        return None
+    template = way.target.physical_passes(way.level).run(routed.circuit)
+    swaps = routed.swaps + int((placed.circuit.op == SWAP).sum())
+    ends = replace(routed, final=routed.final[placed.final], swaps=swaps)
+    return replace(unit, template=template, routed=ends, fused=None, cache={})
 
 
 _TURN: Final = "turn_"
 """Prefix of a plan's parameters."""
+PLACED: Final = {0: inf, 1: inf, 2: 100, 3: 1}
+"""By level: two-qubit gates from which blocks are placed on the machine too, if a route needs SWAPs."""
 MAX_AMPLITUDES: Final = 1 << 24
 """Circuits times amplitudes up to which states are prepared by a plan."""
 MAX_ROTATIONS: Final = {2: 4_000, 3: 50_000}
@@ -284,7 +349,7 @@ def _plans(batch: Batch, way: Way, bound: bool) -> list[_Draft]:
     drafts = []
     if size > 2 and batch.circuits * SchmidtState.of(size).rotations <= MAX_ROTATIONS[min(way.level, 3)]:
         if bound:
-            drafts.append(_draft(SchmidtState.of(size, program.prepared(batch.numbers).real)))
+            drafts.append(_draft(SchmidtState.of(size, batch.prepared().real)))
         drafts.append(_draft(SchmidtState.of(size, spare=True)))
     cascade = partial(plan_state, way.target.device, size, way.seed)
     return [*drafts, _Draft(real_state_count(size), cascade)]

@@ -121,7 +121,10 @@ def test_compiles_within_the_budget(encoding):
     budget = less.report.to_dict()["budget"]
     assert (budget["max_error"], budget["error"]) == (0.3, less.verification.error)
     assert budget["terms"] + budget["joined"] > 0
-    assert budget["deviation"] == pytest.approx(deviation, abs=1e-9)
+    assert deviation <= budget["total"] + 1e-9
+    assert budget["total"] <= 0.3
+    if not budget["cuts"]:
+        assert budget["deviation"] == pytest.approx(deviation, abs=1e-9)
     assert "budget" not in exact.report.to_dict()
     assert any("max_error 0.3" in note for note in less.report.to_dict()["notes"])
     if encoding != "auto":  # which may choose larger circuits that need fewer shots

@@ -30,7 +30,7 @@ FOLDERS = {
 LAYERS = (
     *("errors", "progress", "source", "expr", "frontends", "circuit", "device", "synth", "blocks"),
     *("lower models", "pipeline", "verify", "report", "interop", "passes", "targets", "unit", "budget"),
-    *("compiled", "describe", "proof", "kernel_cache", "job", "auto", "search", "transpile_proof"),
+    *("trim", "compiled", "describe", "proof", "kernel_cache", "job", "auto", "search", "transpile_proof"),
     *("compile transpile", "prepare", "cli", "__main__"),
 )
 """A file imports from its own name and from names to the left; names of one string are strangers."""

@@ -95,6 +95,11 @@ class Program:
         return bool(before) and all(plain) and not any(isinstance(block, Measure) for block in before)
 
     @property
+    def is_read_as_prepared(self) -> bool:
+        """Whether such a state is measured as it is, so that the phases of its amplitudes do not matter."""
+        return self.is_real_state and not any(isinstance(b, Hadamards) for b in self.blocks[self._end :])
+
+    @property
     def _end(self) -> int:
         """How many blocks stand before the Hadamard gates and measurements at the end."""
         end = len(self.blocks)

@@ -4,7 +4,7 @@ numbers."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from qattn_compiler.blocks.program import Program
 
 Floats = NDArray[np.float64]
+States = NDArray[np.complex128]
 Ints = NDArray[np.int64]
 
 
@@ -59,6 +60,8 @@ class Batch:
         which: shape (readouts,): index into them.
         success: shape (circuits,): with which probability the circuit's auxiliary qubits are found in |0>;
             None where there are none.
+        near: shape (circuits, 2^qubits): states that the circuits prepare in the place of the blocks' own,
+            before the Hadamard gates at the end, because an error budget allows it; None: the blocks' own.
     """
 
     program: Program
@@ -70,11 +73,46 @@ class Batch:
     observables: tuple[Observable, ...] = ()
     which: Ints | None = None
     success: Floats | None = None
+    near: States | None = None
 
     @property
     def circuits(self) -> int:
         """How many circuits."""
         return len(next(iter(self.numbers.values())))
+
+    def prepared(self) -> States:
+        """The states that the circuits prepare, before the Hadamard gates at the end, shape (circuits,
+        2^qubits)."""
+        return self.program.prepared(self.numbers) if self.near is None else self.near
+
+    def states(self) -> States:
+        """The states in which the circuits end, shape (circuits, 2^qubits)."""
+        return self.program.finished(self.prepared())
+
+    def away(self) -> Floats:
+        """How far each circuit's outcomes are from those of its blocks, shape (circuits,): the sum, over all
+        outcomes of measuring every qubit, of what their probabilities differ by. No mean of signs differs by
+        more."""
+        if self.near is None:
+            return np.zeros(self.circuits)
+        return distances(self.states(), self.program.states(self.numbers))
+
+    def take(self, members: Ints) -> Batch:
+        """Some of the circuits, in this order, with the outputs that are read from them."""
+        place = np.full(self.circuits, -1, dtype=np.int64)
+        place[members] = np.arange(len(members))
+        reads = place[self.member] >= 0
+        return replace(
+            self,
+            numbers={slot: values[members] for slot, values in self.numbers.items()},
+            member=place[self.member[reads]],
+            position=self.position[reads],
+            scale=self.scale[reads],
+            offset=self.offset[reads],
+            which=None if self.which is None else self.which[reads],
+            success=None if self.success is None else self.success[members],
+            near=None if self.near is None else self.near[members],
+        )
 
     @property
     def reads(self) -> tuple[tuple[Observable, ...], Ints]:
@@ -83,6 +121,12 @@ class Batch:
             return self.observables, self.which
         everything = Observable(tuple(range(len(self.program.observed))))
         return (everything,), np.zeros(len(self.position), dtype=np.int64)
+
+
+def distances(a: States, b: States) -> Floats:
+    """Sums, over all outcomes, of what their probabilities differ by, shape (batch,); states (batch, 2^n)."""
+    found: Floats = np.abs(np.abs(a) ** 2 - np.abs(b) ** 2).sum(axis=1)
+    return found
 
 
 @dataclass(frozen=True, eq=False)

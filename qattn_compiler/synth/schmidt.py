@@ -34,6 +34,8 @@ Floats = NDArray[np.float64]
 
 NULL: Final = 1e-14
 """Schmidt coefficients up to here are 0: their vectors are free."""
+MOST_SPLIT: Final = 8
+"""Halves of states of more qubits are not asked for lower ranks themselves."""
 TRIES: Final = 8
 """Orders and signs of the Schmidt vectors that are tried."""
 
@@ -75,6 +77,40 @@ class SchmidtState:
             for width, part in ((half, u[:, :, 0]), (size - half, vh[:, 0]))
         )
         return SchmidtState(size, 0, spare, (first, last))
+
+    def nearest(self, states: Floats) -> Floats:
+        """The nearest real state of this form to each: the largest Schmidt coefficients, and of a product the
+        halves' own nearest.
+
+        Args:
+            states: shape (n, 2^size), each of norm 1.
+
+        Returns:
+            shape (n, 2^size), each of norm 1.
+        """
+        half = self.size // 2
+        if self.size < 2 or (not self.parts and self.rank >= half):
+            return states
+        u, values, vh = np.linalg.svd(
+            states.reshape(-1, 2**half, 2 ** (self.size - half)), full_matrices=False
+        )
+        if self.parts:
+            first, last = (
+                part.nearest(vectors)
+                for part, vectors in zip(self.parts, (u[:, :, 0], vh[:, 0]), strict=True)
+            )
+            sign = np.sign(
+                np.einsum(
+                    "nij,ni,nj->n", states.reshape(-1, *u.shape[1:2], 2 ** (self.size - half)), first, last
+                )
+            )
+            near = np.where(sign < 0, -1.0, 1.0)[:, None, None] * first[:, :, None] * last[:, None, :]
+        else:
+            kept = 2**self.rank
+            near = (u[:, :, :kept] * values[:, None, :kept]) @ vh[:, :kept]
+        flat = near.reshape(len(states), -1)
+        out: Floats = flat / np.linalg.norm(flat, axis=1, keepdims=True)
+        return out
 
     @property
     def two_qubit_count(self) -> int:
@@ -216,6 +252,21 @@ class SchmidtState:
         parts = [self._core.angles(core[:, : 2**self.rank])]
         parts += [orthogonal_angles(basis, spare=self.spare) for basis in bases]
         return np.concatenate(parts, axis=1)
+
+
+def schmidt_forms(size: int) -> list[SchmidtState]:
+    """All forms of lower Schmidt rank: of the halves (powers of 2), and if these are not entangled at all, of
+    their own halves; those with the fewest two-qubit gates first."""
+    half = size // 2
+    if size < 2:
+        return [SchmidtState(size, half)]
+    ranked = [SchmidtState(size, rank) for rank in range(1, half + 1)]
+    split = [
+        schmidt_forms(width) if size <= MOST_SPLIT else [SchmidtState.of(width)]
+        for width in (half, size - half)
+    ]
+    products = [SchmidtState(size, 0, parts=(a, b)) for a in split[0] for b in split[1]]
+    return sorted([*products, *ranked], key=lambda form: form.two_qubit_count)
 
 
 def _orders(values: int, rank: int) -> Iterator[tuple[NDArray[np.int64], Floats]]:
