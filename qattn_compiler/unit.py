@@ -298,7 +298,7 @@ def _placed(unit: Unit, circuit: Circuit, way: Way) -> Unit | None:
     if placed is None:
         return None
     try:
-        routed = way.target.route(way.level, way.seed).route(placed.circuit, placed.places)
+        routed = way.route(placed.circuit).route(placed.circuit, placed.places)
     except TargetError:  # it lies on parts of the machine that are not connected
         return None
     template = way.target.physical_passes(way.level).run(routed.circuit)
