@@ -282,7 +282,9 @@ def _routed(
         other = way.route(circuit, "count").route(circuit)
         native = physical.run(other.circuit)
         unit = _cheaper(unit, replace(unit, template=native, routed=other, cache={}, fused=None), way)
-    if metrics(circuit).gates_2q < PLACED[min(way.level, 3)]:
+    own = metrics(circuit).gates_2q
+    dear = own > LONG or unit.metrics().gates_2q >= DEAR * own
+    if own < PLACED[min(way.level, 3)] or (way.level < 3 and not dear):
         return unit
     begin = perf_counter()
     placed = _placed(unit, circuit, way)
@@ -311,6 +313,8 @@ _TURN: Final = "turn_"
 """Prefix of a plan's parameters."""
 PLACED: Final = {0: inf, 1: inf, 2: 100, 3: 1}
 """By level: two-qubit gates from which blocks are placed on the machine too, if a route needs SWAPs."""
+DEAR: Final = 1.5
+"""At level 2 only if the route costs so many times as much as all-to-all, or is longer than `LONG`."""
 MAX_AMPLITUDES: Final = 1 << 24
 """Circuits times amplitudes up to which states are prepared by a plan."""
 MAX_ROTATIONS: Final = {2: 4_000, 3: 50_000}
