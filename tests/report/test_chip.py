@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import xml.etree.ElementTree as ET
-from time import perf_counter
+from time import process_time
 
 import cirq
 import networkx as nx
@@ -129,9 +129,9 @@ def test_dense_machines_have_room():
 
 
 def test_large_machines_take_seconds_at_most():
-    begin = perf_counter()
+    begin = process_time()
     places(machine(nx.grid_2d_graph(20, 20)))
-    assert perf_counter() - begin < 10
+    assert process_time() - begin < 10
 
 
 # -- the drawing
