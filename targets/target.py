@@ -41,7 +41,7 @@ _SEARCH = {
 }
 """The router's starts and polish by optimization level: to compare circuits, for one that is worth waiting for,
 and for a structure that is compiled once for many circuits."""
-_WORK = (100.0, 200.0, 400.0, 1000.0)
+_WORK = (100.0, 200.0, 400.0, 400.0)
 """The router's budget for a circuit by optimization level, in work for each gate (`contest.Contest`)."""
 
 

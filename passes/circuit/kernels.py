@@ -1,6 +1,8 @@
 """Hot loops of placement and routing: arrays in, arrays out.
 
-`Dag`, `Chip` and `_State` are named bundles of arrays (Numba passes them as plain tuples).
+`Dag`, `Chip` and `_State` are named bundles of arrays (Numba passes them as plain tuples). Numba counts a
+reference, atomically, each time an array is read from such a bundle, which took two thirds of the time, and
+more where threads share a circuit. So what the inner loops see are views that own nothing (`_bare`).
 """
 
 from __future__ import annotations
@@ -9,6 +11,8 @@ from typing import Any, Final, NamedTuple
 
 import numba
 import numpy as np
+from numba.core import cgutils
+from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 I32 = NDArray[np.int32]
@@ -121,7 +125,7 @@ class _State(NamedTuple):
     next: I32
     last: I32
     near: F64
-    stale: NDArray[np.bool_]
+    stale: I32
     gain: F64
     ahead: I32
     ahead_head: I32
@@ -138,6 +142,7 @@ class _State(NamedTuple):
     decay: F64
     tally: I64
     error: F64
+    scratch: I32
 
 
 @numba.njit(cache=True, nogil=True)
@@ -168,49 +173,168 @@ def _seeded(seed: int) -> U64:
 
 
 @numba.njit(cache=True, nogil=True)
-def _steps(n: int, power: float) -> F64:
-    """What each distance 0..n counts, in units of the last step, from two hops to one."""
-    out = np.zeros(n + 1)
-    for hops in range(2, n + 1):
-        out[hops] = np.log2(hops) if power == 0 else (hops**power - 1.0) / (2.0**power - 1.0)
-    return out
+def _steps(out: F64, power: float) -> None:
+    """Fill in what each distance 0, 1, ... counts, in units of the last step, from two hops to one."""
+    for hops in range(2, len(out)):
+        if power == 1.0:
+            out[hops] = hops - 1.0
+        else:
+            out[hops] = np.log2(hops) if power == 0 else (hops**power - 1.0) / (2.0**power - 1.0)
+
+
+class _Rooms(NamedTuple):
+    """Memory for a `_State`: nothing of it may be used once these are gone (`_keep`)."""
+
+    whole: I32
+    long: I64
+    real: F64
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _bare(typing: Any, array: Any) -> Any:
+    """A view of an array that owns nothing: whoever calls keeps the array alive."""
+
+    def build(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        view = cgutils.create_struct_proxy(signature.return_type)(context, builder, value=args[0])
+        view.meminfo = cgutils.get_null_value(view.meminfo.type)
+        view.parent = cgutils.get_null_value(view.parent.type)
+        return view._getvalue()
+
+    return array(array), build
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _keep(typing: Any, rooms: Any) -> Any:
+    """Nothing; but until here the rooms are alive."""
+
+    def build(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return context.get_dummy_value()
+
+    return numba.types.none(rooms), build
 
 
 @numba.njit(cache=True, nogil=True)
-def _new_state(dag: Dag, chip: Chip, place: I32, knobs: F64) -> _State:
-    gates, n, logical = len(dag.first), len(chip.neighbours), len(place)
+def _bare_dag(d: Dag) -> Dag:
+    return Dag(
+        _bare(d.first),
+        _bare(d.second),
+        _bare(d.first_era),
+        _bare(d.second_era),
+        _bare(d.weight),
+        _bare(d.touch_start),
+        _bare(d.touch),
+        _bare(d.start),
+        _bare(d.after),
+        _bare(d.waits),
+    )
+
+
+@numba.njit(cache=True, nogil=True)
+def _bare_chip(c: Chip) -> Chip:
+    return Chip(_bare(c.neighbours), _bare(c.mirror), _bare(c.distance), _bare(c.error))
+
+
+@numba.njit(cache=True, nogil=True)
+def _rooms(dag: Dag, chip: Chip, logical: int, size: int) -> _Rooms:
+    """Memory for the states of a circuit with an extended set of up to `size` gates."""
+    gates, (n, degree) = len(dag.first), chip.neighbours.shape
+    scratch = 2 * (gates + len(dag.after)) + 16
+    whole = 11 * gates + 1 + 4 * logical + 5 * size + 5 + 4 * n + 2 * n * degree + scratch
+    return _Rooms(
+        np.empty(whole, np.int32),
+        np.empty(n + _TALLIES, np.int64),
+        np.empty(2 * n + 3 + logical * degree + size, np.float64),
+    )
+
+
+@numba.njit(cache=True, nogil=True)
+def _whole(rooms: _Rooms, at: int, count: int, value: int) -> tuple[I32, int]:
+    """The next `count` whole numbers of the room from `at` on, all of that value; and what is next then."""
+    part = _bare(rooms.whole[at : at + count])
+    for i in range(count):
+        part[i] = value
+    return part, at + count
+
+
+@numba.njit(cache=True, nogil=True)
+def _real(rooms: _Rooms, at: int, count: int, value: float) -> tuple[F64, int]:
+    """The same of real numbers."""
+    part = _bare(rooms.real[at : at + count])
+    for i in range(count):
+        part[i] = value
+    return part, at + count
+
+
+@numba.njit(cache=True, nogil=True)
+def _begin(dag: Dag, chip: Chip, place: I32, knobs: F64, rooms: _Rooms) -> _State:
+    """A state in which no gate has run; `_rooms` of the same circuit and at least the same extended set."""
+    gates, (n, degree), logical = len(dag.first), chip.neighbours.shape, len(place)
     size = int(knobs[LOOKAHEAD])
-    holder = np.full(n, -1, np.int32)
+    my_place, at = _whole(rooms, 0, logical, 0)
+    holder, at = _whole(rooms, at, n, -1)
+    waiting, at = _whole(rooms, at, gates, 0)
     for q in range(logical):
+        my_place[q] = place[q]
         holder[place[q]] = q
+    for g in range(gates):
+        waiting[g] = dag.waits[g]
+    queue, at = _whole(rooms, at, 2 * gates + 1, 0)
+    front, at = _whole(rooms, at, gates, 0)
+    spot, at = _whole(rooms, at, gates, 0)
+    noted, at = _whole(rooms, at, gates, 0)
+    following, at = _whole(rooms, at, 2 * gates, 0)
+    last, at = _whole(rooms, at, 2 * gates, 0)
+    head, at = _whole(rooms, at, logical, -1)
+    stale, at = _whole(rooms, at, logical, 1)
+    ahead, at = _whole(rooms, at, size + 1, 0)
+    ahead_head, at = _whole(rooms, at, logical, -1)
+    ahead_next, at = _whole(rooms, at, 2 * size + 2, 0)
+    ahead_mate, at = _whole(rooms, at, 2 * size + 2, 0)
+    partner, at = _whole(rooms, at, n, -1)
+    block, at = _whole(rooms, at, n, 0)
+    era, at = _whole(rooms, at, n, _FRESH)
+    still_open, at = _whole(rooms, at, n * degree, 0)
+    opener, at = _whole(rooms, at, n * degree, 0)
+    scratch, at = _whole(rooms, at, 2 * (gates + len(dag.after)) + 16, 0)
+    near, to = _real(rooms, 0, n + 1, 0.0)
+    _steps(near, knobs[POWER])
+    gain, to = _real(rooms, to, logical * degree, 0.0)
+    weight, to = _real(rooms, to, size + 1, 1.0)
+    for k in range(1, size + 1):
+        weight[k] = weight[k - 1] * knobs[FADE]
+    decay, to = _real(rooms, to, n, 1.0)
+    error, to = _real(rooms, to, 1, 0.0)
+    for i in range(n + _TALLIES):
+        rooms.long[i] = 0
     return _State(
-        place.copy(),
+        my_place,
         holder,
-        dag.waits.copy(),
-        np.empty(2 * gates + 1, np.int32),
-        np.empty(gates, np.int32),
-        np.empty(gates, np.int32),
-        np.full(logical, -1, np.int32),
-        np.empty(2 * gates, np.int32),
-        np.empty(2 * gates, np.int32),
-        _steps(n, knobs[POWER]),
-        np.ones(logical, np.bool_),
-        np.zeros((logical, chip.neighbours.shape[1])),
-        np.empty(size + 1, np.int32),
-        np.full(logical, -1, np.int32),
-        np.empty(2 * size + 2, np.int32),
-        np.empty(2 * size + 2, np.int32),
-        knobs[FADE] ** np.arange(size + 1),
-        np.full(n, -1, np.int32),
-        np.zeros(n, np.int32),
-        np.full(n, _FRESH, np.int32),
-        np.zeros(chip.neighbours.shape, np.int32),
-        np.zeros(chip.neighbours.shape, np.int32),
-        np.empty(gates, np.int32),
-        np.zeros(n, np.int64),
-        np.ones(n, np.float64),
-        np.zeros(_TALLIES, np.int64),
-        np.zeros(1, np.float64),
+        waiting,
+        queue,
+        front,
+        spot,
+        head,
+        following,
+        last,
+        near,
+        stale,
+        _bare(gain.reshape((logical, degree))),
+        ahead,
+        ahead_head,
+        ahead_next,
+        ahead_mate,
+        weight,
+        partner,
+        block,
+        era,
+        _bare(still_open.reshape((n, degree))),
+        _bare(opener.reshape((n, degree))),
+        noted,
+        _bare(rooms.long[:n]),
+        decay,
+        _bare(rooms.long[n:]),
+        error,
+        scratch,
     )
 
 
@@ -347,12 +471,12 @@ def _hang(s: _State, x: int, k: int) -> None:
     if s.head[x] >= 0:
         s.last[s.head[x]] = k
     s.head[x] = k
-    s.stale[x] = True
+    s.stale[x] = 1
 
 
 @numba.njit(cache=True, nogil=True)
 def _unhang(s: _State, x: int, k: int) -> None:
-    s.stale[x] = True
+    s.stale[x] = 1
     if s.last[k] >= 0:
         s.next[s.last[k]] = s.next[k]
     else:
@@ -383,8 +507,9 @@ def _leave_front(dag: Dag, s: _State, g: int) -> None:
 
 
 @numba.njit(cache=True, nogil=True)
-def _look_ahead(dag: Dag, s: _State, size: int, scratch: I32) -> None:
+def _look_ahead(dag: Dag, s: _State, size: int) -> None:
     """The next `size` two-qubit gates behind the front layer, with a list of mates for each qubit."""
+    scratch = s.scratch
     for i in range(s.tally[_AHEAD]):
         s.ahead_head[dag.first[s.ahead[i]]] = -1
         s.ahead_head[dag.second[s.ahead[i]]] = -1
@@ -489,7 +614,7 @@ def _pick_swap(dag: Dag, chip: Chip, s: _State, knobs: F64, rng: U64) -> tuple[i
             continue
         p = place[x]
         if stale[x]:
-            stale[x] = False
+            stale[x] = 0
             _near_gains(d, neighbours, place, ends, nxt, steps, head[x], p, gain[x])
         for k in range(neighbours.shape[1]):
             q = neighbours[p, k]
@@ -502,7 +627,7 @@ def _pick_swap(dag: Dag, chip: Chip, s: _State, knobs: F64, rng: U64) -> tuple[i
             near = near_total + gain[x, k]
             if y >= 0 and head[y] >= 0:
                 if stale[y]:
-                    stale[y] = False
+                    stale[y] = 0
                     _near_gains(d, neighbours, place, ends, nxt, steps, head[y], q, gain[y])
                 near += gain[y, mirror[p, k]]
             far = far_total + _far_gain(d, place, far_head, far_next, far_mate, fade, x, p, q)
@@ -558,11 +683,11 @@ def _apply_swap(dag: Dag, chip: Chip, s: _State, p: int, q: int, events: I32) ->
 @numba.njit(cache=True, nogil=True)
 def _wake(dag: Dag, chip: Chip, s: _State, x: int) -> None:
     """Qubit x has moved: front gates whose qubits are neighbours now go back to the queue."""
-    s.stale[x] = True
+    s.stale[x] = 1
     k = s.head[x]
     while k >= 0:
         g, after = k >> 1, s.next[k]
-        s.stale[dag.second[g] if k & 1 == 0 else dag.first[g]] = True
+        s.stale[dag.second[g] if k & 1 == 0 else dag.first[g]] = 1
         if chip.distance[s.place[dag.first[g]], s.place[dag.second[g]]] == 1:
             _leave_front(dag, s, g)
         k = after
@@ -611,10 +736,14 @@ def route_pass(dag: Dag, chip: Chip, place: I32, knobs: F64, seed: int, events: 
         the layout at the end, and (swaps, native gates with SWAPs joined to their blocks, depth in native
         gates, minus log fidelity).
     """
-    s = _new_state(dag, chip, place, knobs)
+    rooms = _rooms(dag, chip, len(place), int(knobs[LOOKAHEAD]))
+    dag, chip = _bare_dag(dag), _bare_chip(chip)
+    s = _begin(dag, chip, place, knobs, rooms)
     _fill_queue(s)
-    _go_on(dag, chip, s, knobs, _seeded(seed), events, 0, np.inf, _NO_PROFILE)
-    return s.place, _score(s)
+    _go_on(dag, chip, s, knobs, _seeded(seed), _bare(events), 0, np.inf, _NO_PROFILE)
+    end, score = s.place.copy(), _score(s)
+    _keep(rooms)
+    return end, score
 
 
 @numba.njit(cache=True, nogil=True)
@@ -653,9 +782,8 @@ def _go_on(
         whether the end was reached.
     """
     size, patience = int(knobs[LOOKAHEAD]), knobs[PATIENCE]
-    scratch = np.empty(2 * (len(dag.first) + len(dag.after)) + 16, np.int32)
     _drain(dag, chip, s, events)
-    _look_ahead(dag, s, size, scratch)
+    _look_ahead(dag, s, size)
     while s.tally[_FRONT] > 0:
         if s.tally[_COST] > most:
             return False
@@ -679,7 +807,7 @@ def _go_on(
         if _drain(dag, chip, s, events):
             s.tally[_STALE] = 0
             s.decay[:] = 1.0
-            _look_ahead(dag, s, size, scratch)
+            _look_ahead(dag, s, size)
     return True
 
 
@@ -747,35 +875,36 @@ def turn(
         up), and the work: gates, and SWAPs that were scored.
     """
     work = 0
+    rooms = _rooms(dag, chip, len(place), int(knobs[LOOKAHEAD]))
     nothing = np.empty((0, 2), np.int32)
+    chip = _bare_chip(chip)
     if returns:
-        s = _new_state(back, chip, place, knobs)
+        reverse = _bare_dag(back)
+        s = _begin(reverse, chip, place, knobs, rooms)
         _fill_queue(s)
-        _go_on(back, chip, s, knobs, _seeded(seed + 50), nothing, 0, np.inf, _NO_PROFILE)
+        _go_on(reverse, chip, s, knobs, _seeded(seed + 50), nothing, 0, np.inf, _NO_PROFILE)
         work += s.tally[_WORK] + s.tally[_EVENTS]
-        place = s.place
-    s = _new_state(dag, chip, place, knobs)
+        place = s.place.copy()
+    straight = _bare_dag(dag)
+    s = _begin(straight, chip, place, knobs, rooms)
     _fill_queue(s)
-    ended = _go_on(dag, chip, s, knobs, _seeded(seed), nothing, 0, most, _NO_PROFILE)
+    ended = _go_on(straight, chip, s, knobs, _seeded(seed), nothing, 0, most, _NO_PROFILE)
     work += s.tally[_WORK] + s.tally[_EVENTS]
     total: float = (_score(s) * price).sum() if ended else np.inf
-    return place, s.place, total, work
+    end = s.place.copy()
+    _keep(rooms)
+    return place, end, total, work
 
 
 @numba.njit(cache=True, nogil=True)
-def _profile(dag: Dag, chip: Chip, place: I32, events: I32, knobs: F64, slack: int) -> I64:
+def _profile(dag: Dag, chip: Chip, place: I32, events: I32, knobs: F64, slack: int, rooms: _Rooms) -> I64:
     """Shape (gates + 1,): the most native gates that a recorded route, and `slack` more, has spent after so
     many gates."""
-    s = _new_state(dag, chip, place, knobs)
+    s = _begin(dag, chip, place, knobs, rooms)
     out = np.full(len(dag.first) + 1, 1 << 60, np.int64)
     nothing = np.empty((0, 2), np.int32)
     for i in range(len(events)):
-        g = events[i, 0]
-        if g >= 0:
-            s.waiting[g] = _QUEUED
-            _execute(dag, chip, s, g, nothing)
-        else:
-            _apply_swap(dag, chip, s, -1 - g, events[i, 1], nothing)
+        _repeat(dag, chip, s, events[i, 0], events[i, 1], nothing)
         out[s.tally[_EVENTS] - s.tally[_SWAPS]] = s.tally[_COST] + slack
     return out
 
@@ -807,51 +936,59 @@ def climb(
     """
     rng = _seeded(seed + 77)
     spent, turned = 0, 0
-    backwards = False
-    end, total = _replayed(dag, chip, place, events, knobs[0], price)
-    bound = _profile(dag, chip, place, events, knobs[0], slack)
+    rooms = _rooms(dag, chip, len(place), int(knobs[:, LOOKAHEAD].max()))
+    chip, ways = _bare_chip(chip), (_bare_dag(dag), _bare_dag(back))
+    backwards = 0
+    end, total = _replayed(ways[0], chip, place, events, knobs[0], price, rooms)
+    bound = _profile(ways[0], chip, place, events, knobs[0], slack, rooms)
     while spent < budget:
         if both and spent >= (turned + 1) * budget // 12:
             turned += 1
             place, events = end, events[::-1].copy()
-            backwards = not backwards
-            end, total = _replayed(back if backwards else dag, chip, place, events, knobs[0], price)
-            bound = _profile(back if backwards else dag, chip, place, events, knobs[0], slack)
-        d = back if backwards else dag
+            backwards = 1 - backwards
+            end, total = _replayed(ways[backwards], chip, place, events, knobs[0], price, rooms)
+            bound = _profile(ways[backwards], chip, place, events, knobs[0], slack, rooms)
+        d = ways[backwards]
         trial_knobs = _shaken(knobs, rng)
-        s = _new_state(d, chip, place, trial_knobs)
+        s = _begin(d, chip, place, trial_knobs, rooms)
         out = np.empty((2 * len(events) + 64, 2), np.int32)
         _follow(d, chip, s, events, _below(rng, len(events)), out)
-        spent += s.tally[_EVENTS] // 2
         begun = s.tally[_EVENTS]
         _fill_queue(s)
-        ended = _go_on(d, chip, s, trial_knobs, rng, out, _below(rng, 3), total / price[COST] + 4, bound)
-        spent += s.tally[_WORK] + s.tally[_EVENTS] - begun + 20
+        limit = total / price[COST] + 4
+        ended = _go_on(d, chip, s, trial_knobs, rng, _bare(out), _below(rng, 3), limit, bound)
+        spent += s.tally[_WORK] + s.tally[_EVENTS] - begun + (begun + len(dag.first)) // 4 + 10
         if not ended:
             continue
         value = (_score(s) * price).sum()
         if value <= total and s.tally[_EVENTS] <= len(out):
-            events, end, total = out[: s.tally[_EVENTS]].copy(), s.place, value
-            bound = _profile(d, chip, place, events, knobs[0], slack)
+            events, end, total = out[: s.tally[_EVENTS]].copy(), s.place.copy(), value
+            bound = _profile(d, chip, place, events, knobs[0], slack, rooms)
     if backwards:
         place, events = end, events[::-1].copy()
-        end, total = _replayed(dag, chip, place, events, knobs[0], price)
-    s = _new_state(dag, chip, place, knobs[0])
+        end, total = _replayed(ways[0], chip, place, events, knobs[0], price, rooms)
+    s = _begin(ways[0], chip, place, knobs[0], rooms)
     out = events.copy()
-    _follow(dag, chip, s, events, len(events), out)
+    _follow(ways[0], chip, s, events, len(events), out)
+    _keep(rooms)
     return place, out, total, spent
+
+
+@numba.njit(cache=True, nogil=True)
+def _repeat(dag: Dag, chip: Chip, s: _State, what: int, other: int, out: I32) -> None:
+    """Repeat one event."""
+    if what >= 0:
+        s.waiting[what] = _QUEUED
+        _execute(dag, chip, s, what, out)
+    else:
+        _apply_swap(dag, chip, s, -1 - what, other, out)
 
 
 @numba.njit(cache=True, nogil=True)
 def _follow(dag: Dag, chip: Chip, s: _State, events: I32, cut: int, out: I32) -> None:
     """Repeat the first `cut` events."""
     for i in range(cut):
-        g = events[i, 0]
-        if g >= 0:
-            s.waiting[g] = _QUEUED
-            _execute(dag, chip, s, g, out)
-        else:
-            _apply_swap(dag, chip, s, -1 - g, events[i, 1], out)
+        _repeat(dag, chip, s, events[i, 0], events[i, 1], out)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -892,44 +1029,47 @@ def polish(
         the layout, the events, and the total.
     """
     rng = _seeded(seed + 77)
-    if tries <= 0:
-        return place, events, _replayed(dag, chip, place, events, knobs[0], price)[1]
+    rooms = _rooms(dag, chip, len(place), int(knobs[:, LOOKAHEAD].max()))
+    chip, ways = _bare_chip(chip), (_bare_dag(dag), _bare_dag(back))
     turn = max(1, tries // 12)
-    backwards = False
-    end, total = _replayed(dag, chip, place, events, knobs[0], price)
+    backwards = 0
+    end, total = _replayed(ways[0], chip, place, events, knobs[0], price, rooms)
     for step in range(tries):
         if both and step % turn == turn - 1:
             place, events = end, events[::-1].copy()
-            backwards = not backwards
-            end, total = _replayed(back if backwards else dag, chip, place, events, knobs[0], price)
-        d = back if backwards else dag
+            backwards = 1 - backwards
+            end, total = _replayed(ways[backwards], chip, place, events, knobs[0], price, rooms)
+        d = ways[backwards]
         trial_knobs = _shaken(knobs, rng)
-        s = _new_state(d, chip, place, trial_knobs)
+        s = _begin(d, chip, place, trial_knobs, rooms)
         out = np.empty((2 * len(events) + 64, 2), np.int32)
         _follow(d, chip, s, events, _below(rng, len(events)), out)
         _fill_queue(s)
         most = total / price[COST] + 4
-        if not _go_on(d, chip, s, trial_knobs, rng, out, _below(rng, 3), most, _NO_PROFILE):
+        if not _go_on(d, chip, s, trial_knobs, rng, _bare(out), _below(rng, 3), most, _NO_PROFILE):
             continue
         value = (_score(s) * price).sum()
         if value <= total and s.tally[_EVENTS] <= len(out):
-            events, end, total = out[: s.tally[_EVENTS]].copy(), s.place, value
+            events, end, total = out[: s.tally[_EVENTS]].copy(), s.place.copy(), value
     if backwards:
         place, events = end, events[::-1].copy()
-        end, total = _replayed(dag, chip, place, events, knobs[0], price)
-    s = _new_state(dag, chip, place, knobs[0])
+        end, total = _replayed(ways[0], chip, place, events, knobs[0], price, rooms)
+    s = _begin(ways[0], chip, place, knobs[0], rooms)
     out = events.copy()
-    _follow(dag, chip, s, events, len(events), out)
+    _follow(ways[0], chip, s, events, len(events), out)
+    _keep(rooms)
     return place, out, total
 
 
 @numba.njit(cache=True, nogil=True)
-def _replayed(dag: Dag, chip: Chip, place: I32, events: I32, knobs: F64, price: F64) -> tuple[I32, Any]:
+def _replayed(
+    dag: Dag, chip: Chip, place: I32, events: I32, knobs: F64, price: F64, rooms: _Rooms
+) -> tuple[I32, Any]:
     """The final layout and the total of a recorded route."""
-    s = _new_state(dag, chip, place, knobs)
+    s = _begin(dag, chip, place, knobs, rooms)
     _follow(dag, chip, s, events, len(events), np.empty((0, 2), np.int32))
     total: float = (_score(s) * price).sum()
-    return s.place, total
+    return s.place.copy(), total
 
 
 @numba.njit(cache=True, nogil=True)
@@ -1068,6 +1208,72 @@ def anneal_layout(
             if y >= 0:
                 place[y] = p
     return place
+
+
+@numba.njit(cache=True, nogil=True)
+def embed(
+    begin: I32, earlier: I32, later: I32, neighbours: I32, near: NDArray[np.bool_], most: int, steps: int, seed: int
+) -> tuple[I32, bool]:
+    """Ways to put the vertices of a graph, one after the other, on different qubits so that its edges are on
+    couplings: backtracking from random choices. A vertex stands beside those before it; one with no edge to
+    these may stand anywhere.
+
+    Args:
+        begin, earlier: the neighbours of vertex v that come before it are
+            `earlier[begin[v]:begin[v + 1]]`.
+        later: shape (vertices,): how many of its neighbours come after it.
+        neighbours: shape (n, largest degree), -1 fills up.
+        near: shape (n, n): whether two qubits are coupled.
+        most: ways to find.
+        steps: qubits to try, over all.
+        seed: of the choices.
+
+    Returns:
+        the ways, shape (found, vertices), and whether there are no others.
+    """
+    size, (n, degree) = len(later), neighbours.shape
+    rng = _seeded(seed)
+    found, tried, v = 0, 0, 0
+    out = np.empty((most, size), np.int32)
+    image, free = np.empty(size, np.int32), np.ones(n, np.bool_)
+    tries, shift = np.zeros(size, np.int32), np.zeros(size, np.int32)
+    shift[0] = _below(rng, n)
+    while True:
+        lone = begin[v] == begin[v + 1]
+        width = n if lone else degree
+        chosen = -1
+        while chosen < 0 and tries[v] < width:
+            k = (tries[v] + shift[v]) % width
+            p = np.int32(k) if lone else neighbours[image[earlier[begin[v]]], k]
+            tries[v] += 1
+            if p < 0 or not free[p]:
+                continue
+            tried += 1
+            fits = True
+            for i in range(begin[v], begin[v + 1]):
+                fits = fits and near[p, image[earlier[i]]]
+            if fits and _exits(neighbours, free, p) >= later[v]:
+                chosen = p
+        if chosen >= 0:
+            image[v] = chosen
+            if v == size - 1:
+                out[found] = image
+                found += 1
+                if found == most:
+                    return out, False
+                continue
+            free[chosen] = False
+            v += 1
+            tries[v] = 0
+            shift[v] = _below(rng, n)
+            if tried < steps:
+                continue
+        if tried >= steps:
+            return out[:found], False
+        v -= 1
+        if v < 0:
+            return out[:found], True
+        free[image[v]] = True
 
 
 @numba.njit(cache=True, nogil=True)

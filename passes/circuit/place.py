@@ -1,7 +1,7 @@
 """Place: which physical qubit each logical qubit starts on.
 
 1. A perfect placement, where every interaction is on an edge: paths and rings by growing them in the chip,
-   other graphs by subgraph isomorphism (VF2) with a budget, after conditions that rule most hopeless cases
+   other graphs by backtracking with a budget, after conditions that rule most hopeless cases
    out at once.
 2. Else the layout from which routing costs least: SABRE's bidirectional search (Li, Ding, Xie 2019,
    arXiv:1809.02573) from many starts, then hill climbing over parts of
@@ -50,10 +50,12 @@ PRICES: Final = {
 }
 """Objective -> weights of (swaps, native gates, depth, minus log fidelity)."""
 
-_VF2_CALLS: Final = 20_000
-_VF2_TRIES: Final = 24
-_VF2_FOUND: Final = 60
-_CHAINS: Final = 24
+_EMBED_STEPS: Final = (3_000,) * 8 + (30_000,) * 6
+"""Qubits tried by each search for a perfect placement."""
+_EMBEDDED: Final = 40
+"""Perfect placements that each looks for if they differ."""
+_SPREAD: Final = 5
+_CHAINS: Final = 12
 _LONG: Final = 8_000
 _MOST_STRETCHES: Final = 600
 _SHORT: Final = 10_000.0
@@ -283,7 +285,7 @@ def perfect(problem: Problem, device: Device, seed: int = 0) -> Layout | None:
         found = list(_chains(problem, device, rng))
         if found:
             return _complete(problem, device, found)
-    return _complete(problem, device, list(_isomorphisms(problem, device, rng)))
+    return _complete(problem, device, _embeddings(problem, device, rng))
 
 
 def _may_embed(problem: Problem, device: Device) -> bool:
@@ -296,34 +298,48 @@ def _may_embed(problem: Problem, device: Device) -> bool:
     have = np.sort(np.bincount(device.edges.ravel(), minlength=device.num_qubits))
     if (want > have).any():
         return False
-    return not nx.is_bipartite(device.graph) or bool(nx.is_bipartite(nx.Graph(problem.pairs.tolist())))
+    return not _is_bipartite(device) or bool(nx.is_bipartite(nx.Graph(problem.pairs.tolist())))
 
 
-def _isomorphisms(problem: Problem, device: Device, rng: np.random.Generator) -> Iterator[dict[int, int]]:
-    """Subgraph isomorphisms logical -> physical, from several numberings of the chip so that they are spread
-    over it."""
-    import rustworkx as rx
+@lru_cache(maxsize=16)
+def _is_bipartite(device: Device) -> bool:
+    import networkx as nx
 
-    found = 0
-    for attempt in range(_VF2_TRIES):
-        # A fresh numbering often ends in milliseconds what another does not find in minutes.
-        names = _outwards(problem, rng) if attempt % 2 else np.unique(problem.pairs).tolist()
-        index = {q: i for i, q in enumerate(names)}
-        small, large = rx.PyGraph(), rx.PyGraph()
-        small.add_nodes_from(names)
-        small.add_edges_from_no_data([(index[a], index[b]) for a, b in problem.pairs.tolist()])
-        label = rng.permutation(device.num_qubits) if attempt else np.arange(device.num_qubits)
-        large.add_nodes_from(range(device.num_qubits))
-        large.add_edges_from_no_data([(int(label[a]), int(label[b])) for a, b in device.edges])
-        back = np.argsort(label)
-        mappings = rx.vf2_mapping(
-            large, small, subgraph=True, induced=False, id_order=attempt % 2 == 1, call_limit=_VF2_CALLS
+    return bool(nx.is_bipartite(device.graph))
+
+
+@lru_cache(maxsize=16)
+def _has_errors(device: Device) -> bool:
+    """Whether equal layouts differ in what is known of errors."""
+    known = (device.edge_error, device.qubit_error, device.readout_error)
+    return any(bool(np.isfinite(error).any()) for error in known)
+
+
+def _embeddings(problem: Problem, device: Device, rng: np.random.Generator) -> list[dict[int, int]]:
+    """Subgraph isomorphisms logical -> physical, from several places of the chip so that they are spread over
+    it; one if nothing is known of errors."""
+    from qattn_compiler.passes.circuit import kernels
+
+    chip, near = chip_of(device), np.ascontiguousarray(device.adjacency)
+    enough = _EMBEDDED if _has_errors(device) else 1
+    found: list[dict[int, int]] = []
+    for attempt, steps in enumerate(_EMBED_STEPS):
+        # A fresh order often ends in milliseconds what another does not find in minutes.
+        order = _outwards(problem, rng)
+        rank = np.empty(problem.size, dtype=np.int64)
+        rank[order] = np.arange(len(order))
+        pairs = np.sort(rank[problem.pairs], axis=1)
+        pairs = pairs[np.argsort(pairs[:, 1], kind="stable")]
+        begin = np.searchsorted(pairs[:, 1], np.arange(len(order) + 1)).astype(np.int32)
+        later = np.bincount(pairs[:, 0], minlength=len(order)).astype(np.int32)
+        pick = int(rng.integers(1 << 30))
+        ways, is_all = kernels.embed(
+            begin, pairs[:, 0].astype(np.int32), later, chip.neighbours, near, enough, steps, pick
         )
-        for mapping in islice(mappings, _VF2_FOUND):
-            found += 1
-            yield {names[s]: int(back[p]) for p, s in mapping.items()}
-        if found >= 6 * _VF2_FOUND or (found and attempt >= 5):
-            return
+        found += [dict(zip(order, way.tolist(), strict=True)) for way in ways]
+        if is_all or (len(found) >= enough and (enough == 1 or attempt >= _SPREAD)):
+            break
+    return found
 
 
 def _outwards(problem: Problem, rng: np.random.Generator) -> list[int]:
@@ -353,8 +369,10 @@ def _chains(problem: Problem, device: Device, rng: np.random.Generator) -> Itera
     order = rings[0] if rings else [q for path in paths for q in path]
     chip = chip_of(device)
     found = missed = 0
-    while found < _CHAINS and missed < 4:
-        spots = _chain(chip, len(order), bool(rings), _CHAIN_STEPS, int(rng.integers(1 << 30)))
+    enough = _CHAINS if _has_errors(device) else 1
+    steps = min(_CHAIN_STEPS, _CHAIN_STEPS // 100 * len(order))
+    while found < enough and missed < 3:
+        spots = _chain(chip, len(order), bool(rings), steps, int(rng.integers(1 << 30)))
         if len(spots) < len(order):
             missed += 1
             continue
