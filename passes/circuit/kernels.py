@@ -58,7 +58,9 @@ _CLOSED: Final = -2
 _QUEUED: Final = -9
 
 _LEAST_PATIENCE: Final = 8.0
-_NO_PROFILE: Final = np.empty(0, np.int64)
+_ALBUM: Final = 2_000_000
+"""Whole numbers that the copies of states may take."""
+_NO_PROFILE: Final = np.empty(0, np.int32)
 _DECAY_RESET: Final = 5
 
 # What the running block on a pair is: 0 nothing, 1..3 native gates and last a gate, 4 a bare SWAP, 5 two
@@ -143,6 +145,7 @@ class _State(NamedTuple):
     tally: I64
     error: F64
     scratch: I32
+    trace: I32
 
 
 @numba.njit(cache=True, nogil=True)
@@ -175,6 +178,8 @@ def _seeded(seed: int) -> U64:
 @numba.njit(cache=True, nogil=True)
 def _steps(out: F64, power: float) -> None:
     """Fill in what each distance 0, 1, ... counts, in units of the last step, from two hops to one."""
+    out[0] = 0.0
+    out[1] = 0.0
     for hops in range(2, len(out)):
         if power == 1.0:
             out[hops] = hops - 1.0
@@ -239,7 +244,7 @@ def _rooms(dag: Dag, chip: Chip, logical: int, size: int) -> _Rooms:
     """Memory for the states of a circuit with an extended set of up to `size` gates."""
     gates, (n, degree) = len(dag.first), chip.neighbours.shape
     scratch = 2 * (gates + len(dag.after)) + 16
-    whole = 11 * gates + 1 + 4 * logical + 5 * size + 5 + 4 * n + 2 * n * degree + scratch
+    whole = 12 * gates + 2 + 4 * logical + 5 * size + 5 + 4 * n + 2 * n * degree + scratch
     return _Rooms(
         np.empty(whole, np.int32),
         np.empty(n + _TALLIES, np.int64),
@@ -247,67 +252,51 @@ def _rooms(dag: Dag, chip: Chip, logical: int, size: int) -> _Rooms:
     )
 
 
-@numba.njit(cache=True, nogil=True)
-def _whole(rooms: _Rooms, at: int, count: int, value: int) -> tuple[I32, int]:
-    """The next `count` whole numbers of the room from `at` on, all of that value; and what is next then."""
-    part = _bare(rooms.whole[at : at + count])
-    for i in range(count):
-        part[i] = value
-    return part, at + count
+@numba.njit(cache=True, nogil=True, forceinline=True)
+def _whole(rooms: _Rooms, at: int, count: int) -> tuple[I32, int]:
+    """The next `count` whole numbers of the room from `at` on; and what is next then."""
+    return _bare(rooms.whole[at : at + count]), at + count
 
 
-@numba.njit(cache=True, nogil=True)
-def _real(rooms: _Rooms, at: int, count: int, value: float) -> tuple[F64, int]:
+@numba.njit(cache=True, nogil=True, forceinline=True)
+def _real(rooms: _Rooms, at: int, count: int) -> tuple[F64, int]:
     """The same of real numbers."""
-    part = _bare(rooms.real[at : at + count])
-    for i in range(count):
-        part[i] = value
-    return part, at + count
+    return _bare(rooms.real[at : at + count]), at + count
 
 
 @numba.njit(cache=True, nogil=True)
-def _begin(dag: Dag, chip: Chip, place: I32, knobs: F64, rooms: _Rooms) -> _State:
-    """A state in which no gate has run; `_rooms` of the same circuit and at least the same extended set."""
-    gates, (n, degree), logical = len(dag.first), chip.neighbours.shape, len(place)
-    size = int(knobs[LOOKAHEAD])
-    my_place, at = _whole(rooms, 0, logical, 0)
-    holder, at = _whole(rooms, at, n, -1)
-    waiting, at = _whole(rooms, at, gates, 0)
-    for q in range(logical):
-        my_place[q] = place[q]
-        holder[place[q]] = q
-    for g in range(gates):
-        waiting[g] = dag.waits[g]
-    queue, at = _whole(rooms, at, 2 * gates + 1, 0)
-    front, at = _whole(rooms, at, gates, 0)
-    spot, at = _whole(rooms, at, gates, 0)
-    noted, at = _whole(rooms, at, gates, 0)
-    following, at = _whole(rooms, at, 2 * gates, 0)
-    last, at = _whole(rooms, at, 2 * gates, 0)
-    head, at = _whole(rooms, at, logical, -1)
-    stale, at = _whole(rooms, at, logical, 1)
-    ahead, at = _whole(rooms, at, size + 1, 0)
-    ahead_head, at = _whole(rooms, at, logical, -1)
-    ahead_next, at = _whole(rooms, at, 2 * size + 2, 0)
-    ahead_mate, at = _whole(rooms, at, 2 * size + 2, 0)
-    partner, at = _whole(rooms, at, n, -1)
-    block, at = _whole(rooms, at, n, 0)
-    era, at = _whole(rooms, at, n, _FRESH)
-    still_open, at = _whole(rooms, at, n * degree, 0)
-    opener, at = _whole(rooms, at, n * degree, 0)
-    scratch, at = _whole(rooms, at, 2 * (gates + len(dag.after)) + 16, 0)
-    near, to = _real(rooms, 0, n + 1, 0.0)
-    _steps(near, knobs[POWER])
-    gain, to = _real(rooms, to, logical * degree, 0.0)
-    weight, to = _real(rooms, to, size + 1, 1.0)
-    for k in range(1, size + 1):
-        weight[k] = weight[k - 1] * knobs[FADE]
-    decay, to = _real(rooms, to, n, 1.0)
-    error, to = _real(rooms, to, 1, 0.0)
-    for i in range(n + _TALLIES):
-        rooms.long[i] = 0
+def _views(dag: Dag, chip: Chip, logical: int, size: int, rooms: _Rooms) -> _State:
+    """The state in such rooms, with nothing in it."""
+    gates, (n, degree) = len(dag.first), chip.neighbours.shape
+    place, at = _whole(rooms, 0, logical)
+    holder, at = _whole(rooms, at, n)
+    waiting, at = _whole(rooms, at, gates)
+    queue, at = _whole(rooms, at, 2 * gates + 1)
+    front, at = _whole(rooms, at, gates)
+    spot, at = _whole(rooms, at, gates)
+    noted, at = _whole(rooms, at, gates)
+    following, at = _whole(rooms, at, 2 * gates)
+    last, at = _whole(rooms, at, 2 * gates)
+    head, at = _whole(rooms, at, logical)
+    stale, at = _whole(rooms, at, logical)
+    ahead, at = _whole(rooms, at, size + 1)
+    ahead_head, at = _whole(rooms, at, logical)
+    ahead_next, at = _whole(rooms, at, 2 * size + 2)
+    ahead_mate, at = _whole(rooms, at, 2 * size + 2)
+    partner, at = _whole(rooms, at, n)
+    block, at = _whole(rooms, at, n)
+    era, at = _whole(rooms, at, n)
+    still_open, at = _whole(rooms, at, n * degree)
+    opener, at = _whole(rooms, at, n * degree)
+    trace, at = _whole(rooms, at, gates + 1)
+    scratch, at = _whole(rooms, at, 2 * (gates + len(dag.after)) + 16)
+    near, to = _real(rooms, 0, n + 1)
+    gain, to = _real(rooms, to, logical * degree)
+    weight, to = _real(rooms, to, size + 1)
+    decay, to = _real(rooms, to, n)
+    error, to = _real(rooms, to, 1)
     return _State(
-        my_place,
+        place,
         holder,
         waiting,
         queue,
@@ -335,10 +324,51 @@ def _begin(dag: Dag, chip: Chip, place: I32, knobs: F64, rooms: _Rooms) -> _Stat
         _bare(rooms.long[n:]),
         error,
         scratch,
+        trace,
     )
 
 
 @numba.njit(cache=True, nogil=True)
+def _tune(s: _State, knobs: F64) -> None:
+    """Set what depends on the knobs."""
+    _steps(s.near, knobs[POWER])
+    s.ahead_weight[0] = 1.0
+    for k in range(1, len(s.ahead_weight)):
+        s.ahead_weight[k] = s.ahead_weight[k - 1] * knobs[FADE]
+
+
+@numba.njit(cache=True, nogil=True)
+def _reset(dag: Dag, s: _State, place: I32, knobs: F64) -> None:
+    """The state in which no gate has run."""
+    s.holder[:] = -1
+    for q in range(len(place)):
+        s.place[q] = place[q]
+        s.holder[place[q]] = q
+    for g in range(len(dag.waits)):
+        s.waiting[g] = dag.waits[g]
+    s.head[:] = -1
+    s.stale[:] = 1
+    s.ahead_head[:] = -1
+    s.partner[:] = -1
+    s.block[:] = 0
+    s.era[:] = _FRESH
+    s.open[:] = 0
+    s.level[:] = 0
+    s.decay[:] = 1.0
+    s.tally[:] = 0
+    s.error[0] = 0.0
+    _tune(s, knobs)
+
+
+@numba.njit(cache=True, nogil=True)
+def _begin(dag: Dag, chip: Chip, place: I32, knobs: F64, rooms: _Rooms) -> _State:
+    """A state in which no gate has run; `_rooms` of the same circuit and at least the same extended set."""
+    s = _views(dag, chip, len(place), int(knobs[LOOKAHEAD]), rooms)
+    _reset(dag, s, place, knobs)
+    return s
+
+
+@numba.njit(cache=True, nogil=True, forceinline=True)
 def _spend(chip: Chip, s: _State, p: int, q: int, cost: int, block: int) -> None:
     """Account for `cost` native gates on the edge (p, q), whose block has the code `block` afterwards."""
     s.partner[p] = q
@@ -352,7 +382,7 @@ def _spend(chip: Chip, s: _State, p: int, q: int, cost: int, block: int) -> None
     s.error[0] += cost * chip.error[p, q]
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, forceinline=True)
 def _joined(s: _State, p: int, q: int) -> Any:
     """The code of the running block on (p, q): 0 if something else came between."""
     if s.partner[p] == q and s.partner[q] == p:
@@ -360,7 +390,7 @@ def _joined(s: _State, p: int, q: int) -> Any:
     return 0
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, forceinline=True)
 def _slot(neighbours: I32, p: int, q: int) -> int:
     """Which neighbour of p is q."""
     k = 0
@@ -369,7 +399,7 @@ def _slot(neighbours: I32, p: int, q: int) -> int:
     return k
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, forceinline=True)
 def _set_open(chip: Chip, s: _State, p: int, q: int, block: int, opener: int) -> None:
     """Remember that a bare block on (p, q) can still be joined: by a SWAP if `block` says that it is a gate,
     by a gate if it says that it is a SWAP."""
@@ -381,7 +411,7 @@ def _set_open(chip: Chip, s: _State, p: int, q: int, block: int, opener: int) ->
     s.opener[q, j] = opener
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, forceinline=True)
 def _close(chip: Chip, s: _State, p: int) -> None:
     """No block of p can be joined any more, but by what comes right behind."""
     for k in range(chip.neighbours.shape[1]):
@@ -390,7 +420,7 @@ def _close(chip: Chip, s: _State, p: int) -> None:
             s.open[chip.neighbours[p, k], chip.mirror[p, k]] = 0
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, forceinline=True)
 def _enter(chip: Chip, s: _State, p: int, era: int) -> None:
     """The next gate on p belongs to this era: it commutes with the gates before only if they do as well."""
     if s.era[p] == era:
@@ -400,7 +430,7 @@ def _enter(chip: Chip, s: _State, p: int, era: int) -> None:
     s.era[p] = era
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, forceinline=True)
 def _execute(dag: Dag, chip: Chip, s: _State, g: int, events: I32) -> None:
     """Account for gate g, record it, and lower what waits for it.
 
@@ -409,6 +439,7 @@ def _execute(dag: Dag, chip: Chip, s: _State, g: int, events: I32) -> None:
     """
     a, b = dag.first[g], dag.second[g]
     beside = -1
+    s.trace[s.tally[_EVENTS] - s.tally[_SWAPS]] = s.tally[_COST]
     if a >= 0:
         p, q = s.place[a], s.place[b]
         _enter(chip, s, p, dag.first_era[g])
@@ -436,7 +467,7 @@ def _execute(dag: Dag, chip: Chip, s: _State, g: int, events: I32) -> None:
         s.waiting[dag.after[k]] -= 1
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, forceinline=True)
 def _drain(dag: Dag, chip: Chip, s: _State, events: I32) -> bool:
     """Execute every gate that can be; the rest of the queue goes to the front layer."""
     progress = False
@@ -463,7 +494,7 @@ def _drain(dag: Dag, chip: Chip, s: _State, events: I32) -> bool:
     return progress
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, forceinline=True)
 def _hang(s: _State, x: int, k: int) -> None:
     """Put end k (2 * gate, or 2 * gate + 1 for the second) into the list of front gates of qubit x."""
     s.next[k] = s.head[x]
@@ -474,7 +505,7 @@ def _hang(s: _State, x: int, k: int) -> None:
     s.stale[x] = 1
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, forceinline=True)
 def _unhang(s: _State, x: int, k: int) -> None:
     s.stale[x] = 1
     if s.last[k] >= 0:
@@ -485,7 +516,7 @@ def _unhang(s: _State, x: int, k: int) -> None:
         s.last[s.next[k]] = s.last[k]
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, forceinline=True)
 def _note(s: _State, events: I32, what: int, other: int) -> None:
     """Record an event while there is room; the count goes on, so that the caller sees an overflow."""
     if s.tally[_EVENTS] < len(events):
@@ -494,7 +525,7 @@ def _note(s: _State, events: I32, what: int, other: int) -> None:
     s.tally[_EVENTS] += 1
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, forceinline=True)
 def _leave_front(dag: Dag, s: _State, g: int) -> None:
     s.tally[_FRONT] -= 1
     moved = s.front[s.tally[_FRONT]]
@@ -506,7 +537,7 @@ def _leave_front(dag: Dag, s: _State, g: int) -> None:
     s.tally[_TAIL] += 1
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, forceinline=True)
 def _look_ahead(dag: Dag, s: _State, size: int) -> None:
     """The next `size` two-qubit gates behind the front layer, with a list of mates for each qubit."""
     scratch = s.scratch
@@ -548,7 +579,7 @@ def _look_ahead(dag: Dag, s: _State, size: int) -> None:
         s.ahead_head[b] = 2 * i + 1
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, forceinline=True)
 def _near_gains(
     d: I32, neighbours: I32, place: I32, ends: tuple[I32, I32], nxt: I32, near: F64, k: int, p: int, gain: F64
 ) -> None:
@@ -565,7 +596,7 @@ def _near_gains(
         k = nxt[k]
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, forceinline=True)
 def _far_gain(
     d: I32, place: I32, head: I32, nxt: I32, mate: I32, weight: F64, x: int, p: int, q: int
 ) -> float:
@@ -582,7 +613,7 @@ def _far_gain(
     return gain
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, forceinline=True)
 def _totals(dag: Dag, chip: Chip, s: _State) -> tuple[float, float]:
     """Distances of the front layer and of the extended set."""
     near, far = 0.0, 0.0
@@ -595,7 +626,7 @@ def _totals(dag: Dag, chip: Chip, s: _State) -> tuple[float, float]:
     return near, far
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, forceinline=True)
 def _pick_swap(dag: Dag, chip: Chip, s: _State, knobs: F64, rng: U64) -> tuple[int, int]:
     """The SWAP of least score among those that touch the front layer; ties are broken at random."""
     near_total, far_total = _totals(dag, chip, s) if knobs[DECAY] > 0 else (0.0, 0.0)
@@ -647,7 +678,7 @@ def _pick_swap(dag: Dag, chip: Chip, s: _State, knobs: F64, rng: U64) -> tuple[i
     return best_p, best_q
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, forceinline=True)
 def _apply_swap(dag: Dag, chip: Chip, s: _State, p: int, q: int, events: I32) -> None:
     """Exchange what p and q hold; front gates that became neighbours go back to the queue.
 
@@ -680,7 +711,7 @@ def _apply_swap(dag: Dag, chip: Chip, s: _State, p: int, q: int, events: I32) ->
         _wake(dag, chip, s, y)
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, forceinline=True)
 def _wake(dag: Dag, chip: Chip, s: _State, x: int) -> None:
     """Qubit x has moved: front gates whose qubits are neighbours now go back to the queue."""
     s.stale[x] = 1
@@ -768,7 +799,7 @@ def _fill_queue(s: _State) -> None:
 
 @numba.njit(cache=True, nogil=True)
 def _go_on(
-    dag: Dag, chip: Chip, s: _State, knobs: F64, rng: U64, events: I32, kicks: int, most: float, profile: I64
+    dag: Dag, chip: Chip, s: _State, knobs: F64, rng: U64, events: I32, kicks: int, most: float, profile: I32
 ) -> bool:
     """Route from state s to the end.
 
@@ -896,17 +927,59 @@ def turn(
     return place, end, total, work
 
 
+class _Album(NamedTuple):
+    """Copies of the rooms of a state at some events of a route.
+
+    Attributes:
+        event: shape (copies,): how many events had been.
+        whole, long, real: shape (copies, size of the room).
+    """
+
+    event: I64
+    whole: I32
+    long: I64
+    real: F64
+
+
 @numba.njit(cache=True, nogil=True)
-def _profile(dag: Dag, chip: Chip, place: I32, events: I32, knobs: F64, slack: int, rooms: _Rooms) -> I64:
-    """Shape (gates + 1,): the most native gates that a recorded route, and `slack` more, has spent after so
-    many gates."""
-    s = _begin(dag, chip, place, knobs, rooms)
-    out = np.full(len(dag.first) + 1, 1 << 60, np.int64)
-    nothing = np.empty((0, 2), np.int32)
-    for i in range(len(events)):
-        _repeat(dag, chip, s, events[i, 0], events[i, 1], nothing)
-        out[s.tally[_EVENTS] - s.tally[_SWAPS]] = s.tally[_COST] + slack
-    return out
+def _album(rooms: _Rooms, events: int) -> _Album:
+    """Room for the copies, evenly spread over that many events."""
+    copies = int(max(2, min(24, events // 8, _ALBUM // len(rooms.whole))))
+    return _Album(
+        np.arange(copies) * events // copies,
+        np.empty((copies, len(rooms.whole)), np.int32),
+        np.empty((copies, len(rooms.long)), np.int64),
+        np.empty((copies, len(rooms.real)), np.float64),
+    )
+
+
+@numba.njit(cache=True, nogil=True)
+def _recall(album: _Album, k: int, rooms: _Rooms) -> None:
+    """Put copy k back."""
+    rooms.whole[:] = album.whole[k]
+    rooms.long[:] = album.long[k]
+    rooms.real[:] = album.real[k]
+
+
+@numba.njit(cache=True, nogil=True)
+def _rehearse(
+    dag: Dag, chip: Chip, s: _State, rooms: _Rooms, album: _Album, events: I32, k: int, out: I32
+) -> None:
+    """Repeat a route from copy k on, which is there already, and take the copies behind it."""
+    at = album.event[k]
+    _recall(album, k, rooms)
+    for i in range(at):
+        out[i, 0] = events[i, 0]
+        out[i, 1] = -1 if events[i, 0] >= 0 and events[i, 1] >= 2 * at else events[i, 1]
+    k += 1
+    for i in range(at, len(events)):
+        if k < len(album.event) and album.event[k] == i:
+            album.whole[k] = rooms.whole
+            album.long[k] = rooms.long
+            album.real[k] = rooms.real
+            k += 1
+        _repeat(dag, chip, s, events[i, 0], events[i, 1], out)
+    s.trace[len(dag.first)] = s.tally[_COST]
 
 
 @numba.njit(cache=True, nogil=True)
@@ -924,7 +997,7 @@ def climb(
     slack: int,
 ) -> tuple[I32, I32, float, int]:
     """`polish` within a budget of work. A try ends early where it has spent `slack` native gates more than
-    the route at hand had after as many gates.
+    the route at hand had after as many gates, and begins at a copy of the state that was taken on the way.
 
     Args:
         dag, back, chip, place, events, knobs, seed, price, both: as in `polish`.
@@ -935,46 +1008,92 @@ def climb(
         the layout, the events, the total, and the work.
     """
     rng = _seeded(seed + 77)
-    spent, turned = 0, 0
-    rooms = _rooms(dag, chip, len(place), int(knobs[:, LOOKAHEAD].max()))
+    spent, turned, backwards, size = 0, 0, 0, int(knobs[:, LOOKAHEAD].max())
+    turns = max(1, min(12, budget // (8 * len(events) + 1)))
+    rooms = _rooms(dag, chip, len(place), size)
     chip, ways = _bare_chip(chip), (_bare_dag(dag), _bare_dag(back))
-    backwards = 0
-    end, total = _replayed(ways[0], chip, place, events, knobs[0], price, rooms)
-    bound = _profile(ways[0], chip, place, events, knobs[0], slack, rooms)
+    s = _views(ways[0], chip, len(place), size, rooms)
+    place, events, total, album = _staged(ways[0], chip, s, rooms, place, events, knobs[0], price)
+    bound = s.trace.copy() + np.int32(slack)
     while spent < budget:
-        if both and spent >= (turned + 1) * budget // 12:
+        if both and turns > 1 and spent >= (turned + 1) * budget // turns:
             turned += 1
-            place, events = end, events[::-1].copy()
             backwards = 1 - backwards
-            end, total = _replayed(ways[backwards], chip, place, events, knobs[0], price, rooms)
-            bound = _profile(ways[backwards], chip, place, events, knobs[0], slack, rooms)
+            spent += 2 * len(events)
+            place, events, total, album = _staged(
+                ways[backwards], chip, s, rooms, _ending(place, events), events[::-1].copy(), knobs[0], price
+            )
+            bound = s.trace.copy() + np.int32(slack)
         d = ways[backwards]
         trial_knobs = _shaken(knobs, rng)
-        s = _begin(d, chip, place, trial_knobs, rooms)
+        cut = _below(rng, len(events))
+        k = np.searchsorted(album.event, cut, side="right") - 1
+        _recall(album, k, rooms)
+        _tune(s, trial_knobs)
         out = np.empty((2 * len(events) + 64, 2), np.int32)
-        _follow(d, chip, s, events, _below(rng, len(events)), out)
-        begun = s.tally[_EVENTS]
+        at = album.event[k]
+        for i in range(at):
+            out[i, 0] = events[i, 0]
+            out[i, 1] = -1 if events[i, 0] >= 0 and events[i, 1] >= 2 * at else events[i, 1]
+        for i in range(at, cut):
+            _repeat(d, chip, s, events[i, 0], events[i, 1], _bare(out))
         _fill_queue(s)
         limit = total / price[COST] + 4
         ended = _go_on(d, chip, s, trial_knobs, rng, _bare(out), _below(rng, 3), limit, bound)
-        spent += s.tally[_WORK] + s.tally[_EVENTS] - begun + (begun + len(dag.first)) // 4 + 10
+        spent += s.tally[_WORK] - album.long[k, len(s.level) + _WORK] + 2 * (s.tally[_EVENTS] - at) + 20
         if not ended:
             continue
         value = (_score(s) * price).sum()
         if value <= total and s.tally[_EVENTS] <= len(out):
-            events, end, total = out[: s.tally[_EVENTS]].copy(), s.place.copy(), value
-            bound = _profile(d, chip, place, events, knobs[0], slack, rooms)
+            total = value
+            events = out[: s.tally[_EVENTS]].copy()
+            spent += len(events) - at
+            if album.event[-1] >= len(events):
+                place, events, total, album = _staged(d, chip, s, rooms, place, events, knobs[0], price)
+            else:
+                out = np.empty((len(events), 2), np.int32)
+                _rehearse(d, chip, s, rooms, album, events, k, out)
+            bound = s.trace.copy() + np.int32(slack)
     if backwards:
-        place, events = end, events[::-1].copy()
-        end, total = _replayed(ways[0], chip, place, events, knobs[0], price, rooms)
-    s = _begin(ways[0], chip, place, knobs[0], rooms)
-    out = events.copy()
-    _follow(ways[0], chip, s, events, len(events), out)
+        place, events = _ending(place, events), events[::-1].copy()
+    place, events, total, album = _staged(ways[0], chip, s, rooms, place, events, knobs[0], price)
     _keep(rooms)
-    return place, out, total, spent
+    return place, events, total, spent
 
 
 @numba.njit(cache=True, nogil=True)
+def _staged(
+    dag: Dag, chip: Chip, s: _State, rooms: _Rooms, place: I32, events: I32, knobs: F64, price: F64
+) -> tuple[I32, I32, Any, _Album]:
+    """A route repeated from its beginning: the layout there, its events as this direction records them, its
+    total, and copies on the way."""
+    _reset(dag, s, place, knobs)
+    album = _album(rooms, len(events))
+    album.whole[0] = rooms.whole
+    album.long[0] = rooms.long
+    album.real[0] = rooms.real
+    out = np.empty((len(events), 2), np.int32)
+    _rehearse(dag, chip, s, rooms, album, events, 0, out)
+    total: float = (_score(s) * price).sum()
+    return place.copy(), out, total, album
+
+
+@numba.njit(cache=True, nogil=True)
+def _ending(place: I32, events: I32) -> I32:
+    """The layout at the end of a route."""
+    out = place.copy()
+    for i in range(len(events)):
+        if events[i, 0] < 0:
+            p, q = -1 - events[i, 0], events[i, 1]
+            for x in range(len(out)):
+                if out[x] == p:
+                    out[x] = q
+                elif out[x] == q:
+                    out[x] = p
+    return out
+
+
+@numba.njit(cache=True, nogil=True, forceinline=True)
 def _repeat(dag: Dag, chip: Chip, s: _State, what: int, other: int, out: I32) -> None:
     """Repeat one event."""
     if what >= 0:
@@ -1043,7 +1162,7 @@ def polish(
         trial_knobs = _shaken(knobs, rng)
         s = _begin(d, chip, place, trial_knobs, rooms)
         out = np.empty((2 * len(events) + 64, 2), np.int32)
-        _follow(d, chip, s, events, _below(rng, len(events)), out)
+        _follow(d, chip, s, events, _below(rng, len(events)), _bare(out))
         _fill_queue(s)
         most = total / price[COST] + 4
         if not _go_on(d, chip, s, trial_knobs, rng, _bare(out), _below(rng, 3), most, _NO_PROFILE):
