@@ -41,8 +41,8 @@ _SEARCH = {
 }
 """The router's starts and polish by optimization level: to compare circuits, for one that is worth waiting for,
 and for a structure that is compiled once for many circuits."""
-_WORK = (100.0, 200.0, 400.0, 400.0)
-"""The router's budget for a circuit by optimization level, in work for each gate (`contest.Contest`)."""
+_PASSES = (4.0, 12.0, 30.0, 60.0)
+"""The router's usual budget by optimization level, in passes over the circuit (`contest.Contest`)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,7 +144,7 @@ class Target:
         """
         check_level(level)
         if effort == "usual":
-            return Route(self.device, seed=seed, objective=objective, work=_WORK[level])
+            return Route(self.device, seed=seed, objective=objective, passes=_PASSES[level])
         trials, polish = _SEARCH[effort][level]
         return Route(self.device, seed=seed, trials=trials, polish=polish, objective=objective)
 

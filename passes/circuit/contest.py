@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _FIRST: Final = 2
 """Ways of each circuit that begin together."""
-_BEHIND: Final = (1.3, 1.15, 1.08, 1.05)
+_BEHIND: Final = (1.4, 1.15, 1.08, 1.05)
 """A circuit gets no more ways if its best is so many times behind after one such turn, two, ..."""
 _MOST: Final = 24
 """Ways of one circuit."""
@@ -39,6 +39,14 @@ _LOST: Final = 1.4
 """A pass is given up when it costs so many times what the best one does."""
 _SLACK: Final = 8
 _NOISE: Final = (0.1, 0.5, 1.0, 0.1, 0.5, 50.0)
+_HEAT: Final = (0.0, 4.0, 0.0, 2.0, 0.0, 8.0)
+"""First temperatures of ways by number; 0: the layout is left as it was grown."""
+_ANNEAL: Final = 800
+"""Exchanges for each qubit."""
+_LEAST: Final = 20_000.0
+"""Work that is always allowed."""
+_HUGE: Final = 60_000.0
+"""Work of a pass from which on there are fewer passes."""
 _SMALL: Final = 3_000
 """Gates in all first passes below which threads are not worth their start."""
 
@@ -49,12 +57,12 @@ class Rules:
 
     Attributes:
         seed: of all random choices.
-        work: the budget, in gates and scored SWAPs.
+        passes: the budget, in work of a pass; small circuits get more, huge ones less.
         lookahead, decay, objective: see `route.Route`.
     """
 
     seed: int
-    work: float
+    passes: float
     lookahead: int = 20
     decay: float = 0.001
     objective: str = "count"
@@ -71,6 +79,7 @@ class _Field:
         knobs: shape (sets, NUM_KNOBS): settings.
         special: layouts of good promise, tried first.
         centers: shape (n,): good qubits of the chip to grow layouts around, best first.
+        ties: who interacts with whom (`place.ties`).
         initial: the layout, if it is given.
     """
 
@@ -80,6 +89,7 @@ class _Field:
     knobs: NDArray[np.float64]
     special: list[Layout]
     centers: NDArray[np.int64]
+    ties: tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]
     initial: Layout | None
 
 
@@ -91,18 +101,18 @@ class _Way:
         field: number of the circuit.
         knobs: number of the setting.
         number: of the way, from which its random choices come.
-        rounds: passes so far.
+        passes: so far.
         place: the layout at the beginning of the best pass.
         end: the layout at the end of the last one.
         total: price of the best pass.
         seed: of its tie breaks.
-        work: all that was done.
+        work: done since it was last counted.
     """
 
     field: int
     knobs: int
     number: int
-    rounds: int = 0
+    passes: int = 0
     place: Layout | None = None
     end: Layout | None = None
     total: float = np.inf
@@ -122,6 +132,7 @@ class Contest:
         self.price = np.array(placing.PRICES[rules.objective])
         self.fields = [self._field(problem, initial) for problem in problems]
         self.spent = 0
+        self.budget = _LEAST
 
     def _field(self, problem: Problem, initial: Layout | None) -> _Field:
         home = placing.homes(problem, self.device)
@@ -132,7 +143,7 @@ class Contest:
         if initial is None:
             special = placing.special_starts(short, self.device, home, self.rules.seed)
         centers = placing.good_centers(self.device, min(problem.size, self.device.num_qubits))
-        return _Field(problem, short, home, knobs, special, centers, initial)
+        return _Field(problem, short, home, knobs, special, centers, placing.ties(short), initial)
 
     def routes(self, most: int = 2) -> list[tuple[int, Choice]]:
         """The best routes found, cheapest first, each with the number of its circuit.
@@ -155,29 +166,38 @@ class Contest:
         ways: list[_Way] = []
         live, turn = list(range(len(self.fields))), 0
         while True:
-            ways += self._all(
-                pool, [self._new(f, _FIRST * turn + i) for f in live for i in range(_FIRST)], np.inf
-            )
+            new = [self._new(f, _FIRST * turn + i) for f in live for i in range(_FIRST)]
+            ways += self._all(pool, new, np.inf, 2)
             turn += 1
+            self.budget = self._allowed(self.spent / (sum(way.passes for way in ways) or 1))
             best = {f: min(way.total for way in ways if way.field == f) for f in live}
             least = min(best.values()) * _BEHIND[min(turn, len(_BEHIND)) - 1]
             live = [f for f in live if best[f] <= least]
-            ways = [way for way in ways if way.field in live]
-            each = self.spent / turn
-            if turn * _FIRST >= _MOST or self.spent + each > _OPENING * self.rules.work:
-                return ways
+            if turn * _FIRST >= _MOST or self.spent * (turn + 1) / turn > _OPENING * self.budget:
+                return [way for way in ways if way.field in live]
+
+    def _allowed(self, work: float) -> float:
+        """The budget where a pass takes so much work."""
+        return _LEAST + self.rules.passes * work * min(1.0, (_HUGE / work) ** 0.5)
 
     def _halved(self, pool: placing.Pool, ways: list[_Way], most: int) -> list[_Way]:
         """The better half goes on, until few are left or the budget is."""
         ways = sorted(ways, key=lambda way: way.total)
-        while len(ways) > most and self.spent < (1 - _CLIMBING) * self.rules.work:
+        while len(ways) > most and self.spent < (1 - _CLIMBING) * self.budget:
             ways = ways[: max(most, (len(ways) + 1) // 2)]
-            ways = sorted(self._all(pool, ways, _LOST * ways[0].total), key=lambda way: way.total)
+            ways = sorted(self._all(pool, ways, _LOST * ways[0].total, 1), key=lambda way: way.total)
         return ways[:most]
 
-    def _all(self, pool: placing.Pool, ways: Iterable[_Way], most: float) -> list[_Way]:
+    def _all(self, pool: placing.Pool, ways: Iterable[_Way], most: float, rounds: int) -> list[_Way]:
+        """Ways after some more rounds."""
         limit = most / self.price[1]
-        done = list(pool.map(lambda way: self._turned(way, limit), ways))
+
+        def gone_on(way: _Way) -> _Way:
+            for _ in range(rounds):
+                way = self._turned(way, limit)
+            return way
+
+        done = list(pool.map(gone_on, ways))
         self.spent += sum(way.work for way in done)
         return [replace(way, work=0) for way in done]
 
@@ -185,22 +205,19 @@ class Contest:
         return _Way(field, number % len(self.fields[field].knobs), number)
 
     def _turned(self, way: _Way, most: float) -> _Way:
-        """One more pass."""
+        """One more round: a pass from the start, or back from the end and forth again."""
         from qattn_compiler.passes.circuit import kernels
 
         field = self.fields[way.field]
         forth, back = field.problem.ways[way.knobs % len(field.problem.ways)]
         begins = way.end is None or field.initial is not None
         at = self._start(field, way.number) if begins else way.end
-        seed = self.rules.seed * 1000003 + way.number * 101 + way.rounds
+        seed = self.rules.seed * 1000003 + way.number * 101 + way.passes
         place, end, total, work = kernels.turn(
             forth, back, self.chip, at, field.knobs[way.knobs], seed, self.price, most, not begins
         )
-        if total >= way.total:
-            return replace(way, end=end, rounds=way.rounds + 1, work=work)
-        return replace(
-            way, place=place, end=end, total=total, seed=seed, rounds=way.rounds + 1, work=work
-        )
+        after = replace(way, end=end, passes=way.passes + 2 - begins, work=way.work + work)
+        return after if total >= way.total else replace(after, place=place, total=total, seed=seed)
 
     def _start(self, field: _Field, number: int) -> Layout:
         """The layout that a way starts from."""
@@ -216,7 +233,7 @@ class Contest:
             center = rng.integers(self.device.num_qubits)
         weights = field.problem.early if number % 4 < 2 else field.problem.weights
         noise = _NOISE[number // 4 % len(_NOISE)]
-        grown: Layout = kernels.grow_layout(
+        layout: Layout = kernels.grow_layout(
             field.problem.pairs,
             weights,
             self.chip,
@@ -226,7 +243,15 @@ class Contest:
             noise,
             int(rng.integers(1 << 30)),
         )
-        return grown
+        hot = _HEAT[number % len(_HEAT)]
+        if not hot:
+            return layout
+        steps, pick = _ANNEAL * field.problem.size, int(rng.integers(1 << 30))
+        return np.asarray(
+            kernels.anneal_layout(
+                layout, *field.ties, self.chip, self.zone, field.home, hot, steps, pick
+            )
+        )
 
     # --- the end
 
@@ -241,7 +266,7 @@ class Contest:
         return way.field, choice
 
     def _climbed(self, pool: placing.Pool, ways: list[_Way]) -> list[tuple[int, Choice]]:
-        left = max(0.0, self.rules.work - self.spent)
+        left = max(0.0, self.budget - self.spent)
         budgets = [int(left / len(ways))] * len(ways)
         climb: Callable[[_Way, int], Choice] = self._climb
         return [(way.field, choice) for way, choice in zip(ways, pool.map(climb, ways, budgets), strict=True)]

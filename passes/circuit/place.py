@@ -710,7 +710,7 @@ def _starts(
         starts[t] = kernels.grow_layout(
             problem.pairs, weights, chip, zone, home, center, noise, int(rng.integers(1 << 30))
         )
-    near, begin, tie = _ties(problem)
+    near, begin, tie = ties(problem)
     for t in range(trials):
         hot = _HEAT[t % len(_HEAT)]
         if hot:
@@ -749,7 +749,7 @@ def _lined(problem: Problem, home: Layout, chip: Chip, seed: int) -> Layout | No
     return layout
 
 
-def _ties(problem: Problem) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]:
+def ties(problem: Problem) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]:
     """Partners of each qubit, where each one's begin, and weights of mean 1."""
     both = np.concatenate([problem.pairs, problem.pairs[:, ::-1]])
     weights = np.tile(problem.weights / max(problem.weights.mean(), 1e-9), 2) if len(both) else np.zeros(0)

@@ -52,8 +52,8 @@ class Route:
         decay: how much a qubit's price grows with each SWAP it is in; more gives less depth.
         objective: "count" (native two-qubit gates), "depth" or "fidelity".
         polish: how much the best routes are routed anew, stretch by stretch; 0: not at all.
-        work: if above 0, a `contest.Contest` decides within that budget (gates and SWAPs scored, for each
-            row on two qubits and for one circuit), whatever `trials` and `polish` say.
+        passes: if above 0, a `contest.Contest` decides, within the work of so many passes, whatever `trials`
+            and `polish` say.
     """
 
     device: Device
@@ -63,7 +63,7 @@ class Route:
     decay: float = 0.001
     objective: str = "count"
     polish: float = 1.0
-    work: float = 0.0
+    passes: float = 0.0
     name: ClassVar[str] = "route"
 
     def __post_init__(self) -> None:
@@ -132,7 +132,7 @@ class Route:
                 interact.
             PassError: a unitary acts on more than two qubits, or `initial` is no layout.
         """
-        if self.work > 0:
+        if self.passes > 0:
             return self.best([circuit], initial)[0][1]
         problem, layout, routed = self._begun(circuit, initial)
         if routed is not None:
@@ -176,16 +176,12 @@ class Route:
             return sorted(done, key=lambda one: entanglers(one[1].circuit))
         problems = [begun[number][0] for number in open_ones]
         layout = begun[open_ones[0]][1]
-        rules = Rules(self.seed, self._budget(problems), self.lookahead, self.decay, self.objective)
+        rules = Rules(self.seed, self.passes, self.lookahead, self.decay, self.objective)
         for number, choice in Contest(problems, self.device, rules, layout).routes():
             routed = _insert(problems[number], self.device, choice)
             routed = routed if layout is not None else _settle(routed, self.device, self.seed)
             done.append((open_ones[number], routed))
         return done
-
-    def _budget(self, problems: list[Problem]) -> float:
-        """Work that the contest of these circuits may take."""
-        return self.work * max(len(placing.beginning(problem).eras.hard) for problem in problems)
 
     def _begun(
         self, circuit: Circuit, initial: ArrayLike | None
