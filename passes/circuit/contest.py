@@ -31,11 +31,16 @@ _BEHIND: Final = (1.4, 1.15, 1.08, 1.05)
 """A circuit gets no more ways if its best is so many times behind after one such turn, two, ..."""
 _MOST: Final = 24
 """Ways of one circuit."""
-_OPENING: Final = 0.3
+_OPENING: Final = 0.4
 """Share of the budget for first passes."""
-_CLIMBING: Final = 0.5
+_CLIMBING: Final = 0.4
 """Share of the budget for hill climbing, at least."""
-_LOST: Final = 1.4
+_ORDER: Final = (4, 5, 6, 3, 0, 1, 2, 7)
+_ORDERED: Final = (2, 0, 4, 1)
+"""Settings (`place.knob_sets`) in the order of their first turns, where gates commute and where they do not."""
+_NEAR: Final = 1.4
+"""Ways get a second round if their first pass is at most so many times as dear as the best."""
+_LOST: Final = 1.6
 """A pass is given up when it costs so many times what the best one does."""
 _SLACK: Final = 8
 _NOISE: Final = (0.1, 0.5, 1.0, 0.1, 0.5, 50.0)
@@ -166,15 +171,19 @@ class Contest:
         ways: list[_Way] = []
         live, turn = list(range(len(self.fields))), 0
         while True:
-            new = [self._new(f, _FIRST * turn + i) for f in live for i in range(_FIRST)]
-            ways += self._all(pool, new, np.inf, 2)
+            least = min((way.total for way in ways), default=np.inf)
+            new = [self._new(f, _FIRST * turn + i, ways) for f in live for i in range(_FIRST)]
+            new = self._all(pool, new, _LOST * least)
+            least = _NEAR * min(least, *(way.total for way in new))
+            ways += self._all(pool, [way for way in new if way.total <= least], np.inf)
+            ways += [way for way in new if way.total > least]
             turn += 1
             self.budget = self._allowed(self.spent / (sum(way.passes for way in ways) or 1))
             best = {f: min(way.total for way in ways if way.field == f) for f in live}
             least = min(best.values()) * _BEHIND[min(turn, len(_BEHIND)) - 1]
             live = [f for f in live if best[f] <= least]
             if turn * _FIRST >= _MOST or self.spent * (turn + 1) / turn > _OPENING * self.budget:
-                return [way for way in ways if way.field in live]
+                return [way for way in ways if way.field in live and way.place is not None]
 
     def _allowed(self, work: float) -> float:
         """The budget where a pass takes so much work."""
@@ -185,24 +194,27 @@ class Contest:
         ways = sorted(ways, key=lambda way: way.total)
         while len(ways) > most and self.spent < (1 - _CLIMBING) * self.budget:
             ways = ways[: max(most, (len(ways) + 1) // 2)]
-            ways = sorted(self._all(pool, ways, _LOST * ways[0].total, 1), key=lambda way: way.total)
+            ways = sorted(self._all(pool, ways, _LOST * ways[0].total), key=lambda way: way.total)
         return ways[:most]
 
-    def _all(self, pool: placing.Pool, ways: Iterable[_Way], most: float, rounds: int) -> list[_Way]:
-        """Ways after some more rounds."""
+    def _all(self, pool: placing.Pool, ways: Iterable[_Way], most: float) -> list[_Way]:
+        """Ways after one more round, given up above `most`."""
         limit = most / self.price[1]
-
-        def gone_on(way: _Way) -> _Way:
-            for _ in range(rounds):
-                way = self._turned(way, limit)
-            return way
-
-        done = list(pool.map(gone_on, ways))
+        done = list(pool.map(lambda way: self._turned(way, limit), ways))
         self.spent += sum(way.work for way in done)
         return [replace(way, work=0) for way in done]
 
-    def _new(self, field: int, number: int) -> _Way:
-        return _Way(field, number % len(self.fields[field].knobs), number)
+    def _new(self, field: int, number: int, ways: list[_Way]) -> _Way:
+        """A new way. Each setting has its turn, then those that do best."""
+        sets = len(self.fields[field].knobs)
+        order = _ORDER if sets == len(_ORDER) else _ORDERED
+        if number < len(order):
+            return _Way(field, order[number], number)
+        mine = sorted((way for way in ways if way.field == field), key=lambda way: way.total)
+        ranked = list(dict.fromkeys(way.knobs for way in mine))
+        if number % 4 == 3:
+            return _Way(field, number % sets, number)
+        return _Way(field, ranked[number % 2 if len(ranked) > 1 else 0], number)
 
     def _turned(self, way: _Way, most: float) -> _Way:
         """One more round: a pass from the start, or back from the end and forth again."""
