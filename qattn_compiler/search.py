@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import Final
 
@@ -19,7 +19,7 @@ from qattn_compiler.passes.circuit.join_rotations import JoinRotations
 from qattn_compiler.passes.circuit.merge_rotations import MergeRotations
 from qattn_compiler.passes.circuit.optimize import Claim, Optimized, check_effort
 from qattn_compiler.passes.circuit.route import Route
-from qattn_compiler.passes.circuit.route_parities import RouteParities
+from qattn_compiler.passes.circuit.route_parities import RouteParities, suits
 from qattn_compiler.passes.placement.place_blocks import PlaceBlocks
 from qattn_compiler.pipeline import Pass, Pipeline
 from qattn_compiler.progress import Progress, silent
@@ -34,6 +34,25 @@ times as much."""
 SURE: Final = 0.85
 """If blocks that were built where they lie cost at most so much of what a short search for a route finds, no
 longer one is made."""
+
+LARGE: Final = 48
+"""CX and CZ of a multiplexed rotation from which on it is built anew at usual effort."""
+
+WORTH: Final = 1.15
+"""Blocks built where they lie are routed if they seem to cost at most so many times the best route."""
+
+
+Note = tuple[Circuit, Pass[Circuit], Circuit, float]
+"""What a pipeline tells its hook."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Finished:
+    """A routed circuit, what it is in native gates, and what the passes between told."""
+
+    routed: Circuit
+    native: Circuit
+    notes: list[Note]
 
 
 @dataclass(frozen=True)
@@ -59,6 +78,7 @@ class Search:
     objective: str
     track: Track
     effort: str = "usual"
+    _done: dict[int, _Finished] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         check_effort(self.effort)
@@ -98,7 +118,7 @@ class Search:
         return min(best, built, key=self._price_of) if built else best
 
     def _contested(self, found: list[Optimized]) -> tuple[Routed, Optimized]:
-        """All circuits at once, within one budget; then other ways to build them, where these may be cheaper."""
+        """All circuits at once, within one budget; then other ways to build them, where they may win."""
         circuits = [one.circuit for one in found]
         ways: list[tuple[Routed, Optimized]] = []
         for name in dict.fromkeys((self.objective, "count")):
@@ -111,12 +131,17 @@ class Search:
     def _with_blocks_soon(
         self, found: list[Optimized], best: tuple[Routed, Optimized]
     ) -> tuple[Routed, Optimized]:
-        return best
+        """The route, or that of a circuit with large multiplexed rotations built anew where they lie."""
+        placer = PlaceBlocks(self.machine.device, self.seed, starts=1, tries=150, least=LARGE)
+        built = self._built(found[:1], placer, WORTH * self._price_of(best)[0])
+        return min(best, built, key=self._price_of) if built else best
 
     def _with_parities_soon(
         self, found: list[Optimized], routed: Routed, chosen: Optimized
     ) -> tuple[Routed, Optimized]:
-        return routed, chosen
+        """The route, or that of a circuit of few dense CNOT regions with these built anew on the machine."""
+        router = RouteParities(self.machine.device, self.seed, tries=2, climbs=0)
+        return self._rebuilt([one for one in found if suits(one.circuit)], router, routed, chosen)
 
     def _joined(self, one: Optimized) -> Optimized:
         """With CX RZ CX as one gate, so that the router sees what commutes."""
@@ -142,8 +167,14 @@ class Search:
         self, found: list[Optimized], routed: Routed, chosen: Optimized
     ) -> tuple[Routed, Optimized]:
         """The route, or that of a circuit with its CNOT and phase regions built anew on the machine if this
-        costs less; each circuit is tried, from two layouts."""
-        router, limit = RouteParities(self.machine.device, self.seed), entanglers(routed.circuit)
+        costs less."""
+        return self._rebuilt(found, RouteParities(self.machine.device, self.seed), routed, chosen)
+
+    def _rebuilt(
+        self, found: list[Optimized], router: RouteParities, routed: Routed, chosen: Optimized
+    ) -> tuple[Routed, Optimized]:
+        """The cheapest of a route and parity networks; each circuit is tried, from two layouts."""
+        limit = entanglers(routed.circuit)
         best = self._price(routed.circuit), routed, chosen
         for one in found:
             for initial in (None, routed.initial):
@@ -154,9 +185,16 @@ class Search:
 
     def _with_blocks(self, found: list[Optimized]) -> tuple[Routed, Optimized] | None:
         """A circuit whose multiplexed rotations were built anew where they lie, if there is one."""
-        placer = PlaceBlocks(self.machine.device, self.seed)
+        return self._built(found, PlaceBlocks(self.machine.device, self.seed), float("inf"))
+
+    def _built(
+        self, found: list[Optimized], placer: PlaceBlocks, limit: float
+    ) -> tuple[Routed, Optimized] | None:
+        """The circuit whose multiplexed rotations cost least where they lie, routed, if they seem to cost at
+        most the limit."""
         free = [one for one in found if one.circuit.qubits != self.machine.device.qubits]
         ways = [(placed, one) for one in free if (placed := placer.place(one.circuit)) is not None]
+        ways = [way for way in ways if way[0].cost <= limit]
         if not ways:
             return None
         placed, one = min(ways, key=lambda way: way[0].cost)
@@ -177,8 +215,25 @@ class Search:
 
     def _price(self, circuit: Circuit) -> Cost:
         """What a routed circuit costs once it is native."""
-        finish = self.machine.physical_passes(self.level, self.track.atol)
-        return cost_function(self.objective, self.machine.device)(finish.run(circuit))
+        return cost_function(self.objective, self.machine.device)(self._finished(circuit).native)
+
+    def _finished(self, circuit: Circuit) -> _Finished:
+        """What the passes on the machine make of a routed circuit; each circuit is finished once."""
+        known = self._done.get(id(circuit))
+        if known is None:
+            notes: list[Note] = []
+            finish = self.machine.physical_passes(self.level, self.track.atol)
+            native = finish.run(circuit, lambda *note: notes.append(note))
+            known = self._done[id(circuit)] = _Finished(circuit, native, notes)
+        return known
+
+    def native(self, routed: Routed) -> Circuit:
+        """The native gates of a routed circuit; the track is told."""
+        finished = self._finished(routed.circuit)
+        hook = self.track.hook("physical")
+        for note in finished.notes:
+            hook(*note)
+        return finished.native
 
     def _quick_costs(self, found: list[Optimized]) -> list[Cost]:
         """What each circuit costs after a short search for a route."""

@@ -39,9 +39,9 @@ _SEARCH = {
     "long": ((1, 0.0), (4, 0.3), (4, 0.3), (40, 3.0)),
     "structure": ((1, 0.0), (8, 1.0), (40, 1.0), (80, 6.0)),
 }
-"""The router's starts and polish by optimization level: to compare circuits, for one that is worth waiting for,
-and for a structure that is compiled once for many circuits."""
-_PASSES = (4.0, 12.0, 30.0, 60.0)
+"""The router's starts and polish by optimization level: to compare circuits, for one that is worth waiting
+for, and for a structure that is compiled once for many circuits."""
+_PASSES = (4.0, 12.0, 24.0, 50.0)
 """The router's usual budget by optimization level, in passes over the circuit (`contest.Contest`)."""
 
 
@@ -139,7 +139,8 @@ class Target:
         Args:
             level: optimization level.
             seed: of all random choices.
-            effort: "quick" (to compare circuits), "usual", "long", or "structure" (for what is compiled once).
+            effort: "quick" (to compare circuits), "usual", "long", or "structure" (for what is compiled
+                once).
             objective: "count", "depth" or "fidelity".
         """
         check_level(level)

@@ -37,18 +37,20 @@ _CLIMBING: Final = 0.4
 """Share of the budget for hill climbing, at least."""
 _ORDER: Final = (4, 5, 6, 3, 0, 1, 2, 7)
 _ORDERED: Final = (2, 0, 4, 1)
-"""Settings (`place.knob_sets`) in the order of their first turns, where gates commute and where they do not."""
+"""Settings (`place.knob_sets`) in the order of their first turns, where gates commute and where not."""
 _NEAR: Final = 1.4
 """Ways get a second round if their first pass is at most so many times as dear as the best."""
 _LOST: Final = 1.6
 """A pass is given up when it costs so many times what the best one does."""
 _SLACK: Final = 8
+_CLOSE: Final = 1.03
+"""Routes of other circuits up to so many times the best price are given as well."""
 _NOISE: Final = (0.1, 0.5, 1.0, 0.1, 0.5, 50.0)
 _HEAT: Final = (0.0, 4.0, 0.0, 2.0, 0.0, 8.0)
 """First temperatures of ways by number; 0: the layout is left as it was grown."""
 _ANNEAL: Final = 800
 """Exchanges for each qubit."""
-_LEAST: Final = 20_000.0
+_LEAST: Final = 5_000.0
 """Work that is always allowed."""
 _HUGE: Final = 60_000.0
 """Work of a pass from which on there are fewer passes."""
@@ -151,7 +153,8 @@ class Contest:
         return _Field(problem, short, home, knobs, special, centers, placing.ties(short), initial)
 
     def routes(self, most: int = 2) -> list[tuple[int, Choice]]:
-        """The best routes found, cheapest first, each with the number of its circuit.
+        """The best route found, and those of other circuits that are about as cheap, cheapest first, each
+        with the number of its circuit.
 
         Args:
             most: how many routes to climb from.
@@ -162,7 +165,9 @@ class Contest:
             if any(field.problem is not field.whole for field in self.fields):
                 return [self._through(ways[0])]
             found = self._climbed(pool, ways)
-        return sorted(found, key=lambda one: one[1].total)
+        found.sort(key=lambda one: one[1].total)
+        least = _CLOSE * found[0][1].total
+        return [one for one in found if one is found[0] or (one[1].total <= least and one[0] != found[0][0])]
 
     # --- the rounds
 
@@ -187,7 +192,7 @@ class Contest:
 
     def _allowed(self, work: float) -> float:
         """The budget where a pass takes so much work."""
-        return _LEAST + self.rules.passes * work * min(1.0, (_HUGE / work) ** 0.5)
+        return float(_LEAST + self.rules.passes * work * min(1.0, (_HUGE / max(work, 1.0)) ** 0.5))
 
     def _halved(self, pool: placing.Pool, ways: list[_Way], most: int) -> list[_Way]:
         """The better half goes on, until few are left or the budget is."""
@@ -260,9 +265,7 @@ class Contest:
             return layout
         steps, pick = _ANNEAL * field.problem.size, int(rng.integers(1 << 30))
         return np.asarray(
-            kernels.anneal_layout(
-                layout, *field.ties, self.chip, self.zone, field.home, hot, steps, pick
-            )
+            kernels.anneal_layout(layout, *field.ties, self.chip, self.zone, field.home, hot, steps, pick)
         )
 
     # --- the end

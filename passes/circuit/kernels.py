@@ -195,7 +195,7 @@ class _Rooms(NamedTuple):
     real: F64
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _bare(typing: Any, array: Any) -> Any:
     """A view of an array that owns nothing: whoever calls keeps the array alive."""
 
@@ -208,7 +208,7 @@ def _bare(typing: Any, array: Any) -> Any:
     return array(array), build
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _keep(typing: Any, rooms: Any) -> Any:
     """Nothing; but until here the rooms are alive."""
 
@@ -1331,7 +1331,14 @@ def anneal_layout(
 
 @numba.njit(cache=True, nogil=True)
 def embed(
-    begin: I32, earlier: I32, later: I32, neighbours: I32, near: NDArray[np.bool_], most: int, steps: int, seed: int
+    begin: I32,
+    earlier: I32,
+    later: I32,
+    neighbours: I32,
+    near: NDArray[np.bool_],
+    most: int,
+    steps: int,
+    seed: int,
 ) -> tuple[I32, bool]:
     """Ways to put the vertices of a graph, one after the other, on different qubits so that its edges are on
     couplings: backtracking from random choices. A vertex stands beside those before it; one with no edge to
@@ -1363,7 +1370,7 @@ def embed(
         chosen = -1
         while chosen < 0 and tries[v] < width:
             k = (tries[v] + shift[v]) % width
-            p = np.int32(k) if lone else neighbours[image[earlier[begin[v]]], k]
+            p = k if lone else np.int64(neighbours[image[earlier[begin[v]]], k])
             tries[v] += 1
             if p < 0 or not free[p]:
                 continue

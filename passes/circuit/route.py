@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -32,6 +32,10 @@ if TYPE_CHECKING:
         Maps,
         TransformerContext,
     )
+
+
+_WORTH: Final = 0.8
+"""Where one circuit needs no SWAP, others are routed if they have at most this share of its entanglers."""
 
 
 @dataclass(frozen=True)
@@ -151,9 +155,7 @@ class Route:
         routed = _insert(problem, self.device, choice)
         return routed if layout is not None else _settle(routed, self.device, self.seed)
 
-    def best(
-        self, circuits: Sequence[Circuit], initial: ArrayLike | None = None
-    ) -> list[tuple[int, Routed]]:
+    def best(self, circuits: Sequence[Circuit], initial: ArrayLike | None = None) -> list[tuple[int, Routed]]:
         """Good routes of some of several circuits, the one that seems cheapest first.
 
         Args:
@@ -168,9 +170,11 @@ class Route:
         """
         begun = [self._begun(circuit, initial) for circuit in circuits]
         done = [(number, one[2]) for number, one in enumerate(begun) if one[2] is not None]
-        least = min((entanglers(routed.circuit) for _, routed in done), default=1 << 60)
+        least = _WORTH * min((entanglers(routed.circuit) for _, routed in done), default=1 << 60)
         open_ones = [
-            number for number, one in enumerate(begun) if one[2] is None and entanglers(circuits[number]) < least
+            number
+            for number, one in enumerate(begun)
+            if one[2] is None and entanglers(circuits[number]) < least
         ]
         if not open_ones:
             return sorted(done, key=lambda one: entanglers(one[1].circuit))
