@@ -505,7 +505,7 @@ def _hang(s: _State, x: int, k: int) -> None:
     s.stale[x] = 1
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@numba.njit(cache=True, nogil=True)
 def _unhang(s: _State, x: int, k: int) -> None:
     s.stale[x] = 1
     if s.last[k] >= 0:
@@ -711,7 +711,7 @@ def _apply_swap(dag: Dag, chip: Chip, s: _State, p: int, q: int, events: I32) ->
         _wake(dag, chip, s, y)
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@numba.njit(cache=True, nogil=True)
 def _wake(dag: Dag, chip: Chip, s: _State, x: int) -> None:
     """Qubit x has moved: front gates whose qubits are neighbours now go back to the queue."""
     s.stale[x] = 1
@@ -812,10 +812,16 @@ def _go_on(
     Returns:
         whether the end was reached.
     """
-    size, patience = int(knobs[LOOKAHEAD]), knobs[PATIENCE]
-    _drain(dag, chip, s, events)
-    _look_ahead(dag, s, size)
-    while s.tally[_FRONT] > 0:
+    size, patience, fresh = int(knobs[LOOKAHEAD]), knobs[PATIENCE], True
+    while True:
+        if _drain(dag, chip, s, events) or fresh:
+            if not fresh:
+                s.tally[_STALE] = 0
+                s.decay[:] = 1.0
+            _look_ahead(dag, s, size)
+            fresh = False
+        if s.tally[_FRONT] == 0:
+            return True
         if s.tally[_COST] > most:
             return False
         if len(profile) and s.tally[_COST] > profile[s.tally[_EVENTS] - s.tally[_SWAPS]]:
@@ -823,23 +829,18 @@ def _go_on(
         if s.tally[_STALE] >= patience:
             _release(dag, chip, s, events)
             patience = max(_LEAST_PATIENCE, patience / 2)  # the knobs do not suit: waste no more time
+            continue
+        if kicks > 0:
+            p, q = _any_swap(dag, chip, s, rng)
+            kicks -= 1
         else:
-            if kicks > 0:
-                p, q = _any_swap(dag, chip, s, rng)
-                kicks -= 1
-            else:
-                p, q = _pick_swap(dag, chip, s, knobs, rng)
-            _apply_swap(dag, chip, s, p, q, events)
-            s.tally[_STALE] += 1
-            s.decay[p] += knobs[DECAY]
-            s.decay[q] += knobs[DECAY]
-            if s.tally[_STALE] % _DECAY_RESET == 0:
-                s.decay[:] = 1.0
-        if _drain(dag, chip, s, events):
-            s.tally[_STALE] = 0
+            p, q = _pick_swap(dag, chip, s, knobs, rng)
+        _apply_swap(dag, chip, s, p, q, events)
+        s.tally[_STALE] += 1
+        s.decay[p] += knobs[DECAY]
+        s.decay[q] += knobs[DECAY]
+        if s.tally[_STALE] % _DECAY_RESET == 0:
             s.decay[:] = 1.0
-            _look_ahead(dag, s, size)
-    return True
 
 
 @numba.njit(cache=True, nogil=True)
@@ -971,14 +972,14 @@ def _rehearse(
     for i in range(at):
         out[i, 0] = events[i, 0]
         out[i, 1] = -1 if events[i, 0] >= 0 and events[i, 1] >= 2 * at else events[i, 1]
-    k += 1
-    for i in range(at, len(events)):
-        if k < len(album.event) and album.event[k] == i:
-            album.whole[k] = rooms.whole
-            album.long[k] = rooms.long
-            album.real[k] = rooms.real
-            k += 1
-        _repeat(dag, chip, s, events[i, 0], events[i, 1], out)
+    for j in range(k + 1, len(album.event) + 1):
+        cut = album.event[j] if j < len(album.event) else len(events)
+        _follow(dag, chip, s, events, at, cut, out)
+        at = cut
+        if j < len(album.event):
+            album.whole[j] = rooms.whole
+            album.long[j] = rooms.long
+            album.real[j] = rooms.real
     s.trace[len(dag.first)] = s.tally[_COST]
 
 
@@ -1035,8 +1036,7 @@ def climb(
         for i in range(at):
             out[i, 0] = events[i, 0]
             out[i, 1] = -1 if events[i, 0] >= 0 and events[i, 1] >= 2 * at else events[i, 1]
-        for i in range(at, cut):
-            _repeat(d, chip, s, events[i, 0], events[i, 1], _bare(out))
+        _follow(d, chip, s, events, at, cut, _bare(out))
         _fill_queue(s)
         limit = total / price[COST] + 4
         ended = _go_on(d, chip, s, trial_knobs, rng, _bare(out), _below(rng, 3), limit, bound)
@@ -1104,9 +1104,9 @@ def _repeat(dag: Dag, chip: Chip, s: _State, what: int, other: int, out: I32) ->
 
 
 @numba.njit(cache=True, nogil=True)
-def _follow(dag: Dag, chip: Chip, s: _State, events: I32, cut: int, out: I32) -> None:
-    """Repeat the first `cut` events."""
-    for i in range(cut):
+def _follow(dag: Dag, chip: Chip, s: _State, events: I32, begin: int, cut: int, out: I32) -> None:
+    """Repeat the events from `begin` up to `cut`."""
+    for i in range(begin, cut):
         _repeat(dag, chip, s, events[i, 0], events[i, 1], out)
 
 
@@ -1162,7 +1162,7 @@ def polish(
         trial_knobs = _shaken(knobs, rng)
         s = _begin(d, chip, place, trial_knobs, rooms)
         out = np.empty((2 * len(events) + 64, 2), np.int32)
-        _follow(d, chip, s, events, _below(rng, len(events)), _bare(out))
+        _follow(d, chip, s, events, 0, _below(rng, len(events)), _bare(out))
         _fill_queue(s)
         most = total / price[COST] + 4
         if not _go_on(d, chip, s, trial_knobs, rng, _bare(out), _below(rng, 3), most, _NO_PROFILE):
@@ -1175,7 +1175,7 @@ def polish(
         end, total = _replayed(ways[0], chip, place, events, knobs[0], price, rooms)
     s = _begin(ways[0], chip, place, knobs[0], rooms)
     out = events.copy()
-    _follow(ways[0], chip, s, events, len(events), out)
+    _follow(ways[0], chip, s, events, 0, len(events), out)
     _keep(rooms)
     return place, out, total
 
@@ -1186,7 +1186,7 @@ def _replayed(
 ) -> tuple[I32, Any]:
     """The final layout and the total of a recorded route."""
     s = _begin(dag, chip, place, knobs, rooms)
-    _follow(dag, chip, s, events, len(events), np.empty((0, 2), np.int32))
+    _follow(dag, chip, s, events, 0, len(events), np.empty((0, 2), np.int32))
     total: float = (_score(s) * price).sum()
     return s.place.copy(), total
 
@@ -1367,10 +1367,12 @@ def embed(
     while True:
         lone = begin[v] == begin[v + 1]
         width = n if lone else degree
-        chosen = -1
+        chosen = np.int64(-1)
         while chosen < 0 and tries[v] < width:
-            k = (tries[v] + shift[v]) % width
-            p = k if lone else np.int64(neighbours[image[earlier[begin[v]]], k])
+            k = np.int64((tries[v] + shift[v]) % width)
+            p = k
+            if not lone:
+                p = np.int64(neighbours[image[earlier[begin[v]]], k])
             tries[v] += 1
             if p < 0 or not free[p]:
                 continue
