@@ -12,6 +12,7 @@ import numpy as np
 from qattn_compiler.circuit.layout import Routed
 from qattn_compiler.circuit.table import Circuit
 from qattn_compiler.errors import TargetError
+from qattn_compiler.passes.circuit.bridge import Bridge
 from qattn_compiler.passes.circuit.cancel_inverses import CancelInverses
 from qattn_compiler.passes.circuit.cost import Cost, cost_function, entanglers
 from qattn_compiler.passes.circuit.drop_negligible import DropNegligible
@@ -221,11 +222,18 @@ class Search:
         """What the passes on the machine make of a routed circuit; each circuit is finished once."""
         known = self._done.get(id(circuit))
         if known is None:
-            notes: list[Note] = []
-            finish = self.machine.physical_passes(self.level, self.track.atol)
-            native = finish.run(circuit, lambda *note: notes.append(note))
-            known = self._done[id(circuit)] = _Finished(circuit, native, notes)
+            known = self._finish(circuit)
+            if self.level >= 2 and Bridge().run(circuit) is not circuit:
+                price = cost_function(self.objective, self.machine.device)
+                known = min(known, self._finish(circuit, Bridge()), key=lambda one: price(one.native))
+            self._done[id(circuit)] = known
         return known
+
+    def _finish(self, circuit: Circuit, *first: Pass[Circuit]) -> _Finished:
+        notes: list[Note] = []
+        passes = Pipeline((*first, self.machine.physical_passes(self.level, self.track.atol)))
+        native = passes.run(circuit, lambda *note: notes.append(note))
+        return _Finished(circuit, native, notes)
 
     def native(self, routed: Routed) -> Circuit:
         """The native gates of a routed circuit; the track is told."""
