@@ -1361,6 +1361,8 @@ def embed(
     rng = _seeded(seed)
     found, tried, v = 0, 0, 0
     out = np.empty((most, size), np.int32)
+    if size == 0 or most == 0:
+        return out[:0], False
     image, free = np.empty(size, np.int32), np.ones(n, np.bool_)
     tries, shift = np.zeros(size, np.int32), np.zeros(size, np.int32)
     shift[0] = _below(rng, n)

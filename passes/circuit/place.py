@@ -381,11 +381,14 @@ def _chains(problem: Problem, device: Device, rng: np.random.Generator) -> Itera
             yield dict(zip(order, turned.tolist(), strict=True))
 
 
-def _chain(chip: Chip, length: int, closed: bool, steps: int, seed: int) -> NDArray[np.int32]:
-    """A ring of that length, or a path that is at most that long."""
+def _chain(
+    chip: Chip, length: int, closed: bool, steps: int, seed: int, allowed: NDArray[np.bool_] | None = None
+) -> NDArray[np.int32]:
+    """A ring of that length, or a path that is at most that long; of qubits that are allowed."""
     from qattn_compiler.passes.circuit import kernels
 
-    allowed = np.ones(len(chip.neighbours), dtype=np.bool_)
+    if allowed is None:
+        allowed = np.ones(len(chip.neighbours), dtype=np.bool_)
     if closed:
         return np.asarray(kernels.ring(chip.neighbours, allowed, length, steps, seed))
     # A path is cut from a ring where there is one: rings grow by bumps and do not get stuck at their ends.
@@ -727,7 +730,9 @@ def special_starts(problem: Problem, device: Device, home: Layout, seed: int) ->
     chip, rng = chip_of(device), np.random.default_rng(seed)
     lined = _lined(problem, home, chip, int(rng.integers(1 << 30)))
     stretched = list(islice(_stretched(problem, device, home, chip, rng), 2))
-    return stretched if lined is None else [lined, *stretched]
+    found = stretched if lined is None else [lined, *stretched]
+    zone = zones(device)
+    return [layout for layout in found if not ((home >= 0) & (zone[layout] != home)).any()]
 
 
 def _lined(problem: Problem, home: Layout, chip: Chip, seed: int) -> Layout | None:
@@ -737,7 +742,7 @@ def _lined(problem: Problem, home: Layout, chip: Chip, seed: int) -> Layout | No
     size = problem.size
     if size < _FEW or 4 * len(problem.pairs) < size * (size - 1) or len(np.unique(home)) > 1:
         return None
-    path = _chain(chip, size, False, _CHAIN_STEPS, seed)
+    path = _chain(chip, size, False, _CHAIN_STEPS, seed, _around(chip, home))
     if len(path) < size:
         return None
     wires = problem.circuit.wires[problem.eras.hard]
@@ -747,6 +752,19 @@ def _lined(problem: Problem, home: Layout, chip: Chip, seed: int) -> Layout | No
     layout = np.empty(size, dtype=np.int32)
     layout[np.argsort(when, kind="stable")] = path
     return layout
+
+
+def _around(chip: Chip, home: Layout) -> NDArray[np.bool_]:
+    """Shape (n,): the qubits of the part of the chip that the circuit's one part goes to."""
+    zone = _parts_of(chip)
+    inside = np.asarray(zone == home.max(initial=0))
+    return inside if np.count_nonzero(inside) >= len(home) else np.ones(len(zone), dtype=np.bool_)
+
+
+def _parts_of(chip: Chip) -> NDArray[np.int32]:
+    n = len(chip.neighbours)
+    first, k = np.nonzero(chip.neighbours >= 0)
+    return _components(n, np.stack([first, chip.neighbours[first, k]], axis=1).astype(np.int32))
 
 
 def ties(problem: Problem) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]:
@@ -768,10 +786,12 @@ def _stretched(
         return
     rings, paths = _orders(problem)
     order = [q for chain in rings + paths for q in chain]
+    allowed = _around(chip, home)
     for _ in range(4):
         spots: NDArray[np.int32] = np.zeros(0, dtype=np.int32)
         for length in range(len(order), max(3, len(order) - 24), -1):
-            found = _chain(chip, length, False, _CHAIN_STEPS // 10, int(rng.integers(1 << 30)))
+            pick = int(rng.integers(1 << 30))
+            found = _chain(chip, length, False, _CHAIN_STEPS // 10, pick, allowed)
             spots = max(spots, found, key=len)
             if len(spots) >= length:
                 break
@@ -779,7 +799,7 @@ def _stretched(
             return
         layout = np.full(problem.size, -1, dtype=np.int32)
         layout[order[: len(spots)]] = spots
-        free = np.setdiff1d(np.arange(device.num_qubits), spots)
+        free = np.setdiff1d(np.flatnonzero(allowed), spots)
         for q in [*order[len(spots) :], *np.flatnonzero(degree == 0).tolist()]:
             near = chip.distance[free][:, [spots[0], spots[-1]]].sum(axis=1)
             pick = int(np.argmin(near))
