@@ -55,6 +55,8 @@ _EMBED_STEPS: Final = (3_000,) * 8 + (30_000,) * 6
 _EMBEDDED: Final = 40
 """Perfect placements that each looks for if they differ."""
 _SPREAD: Final = 5
+_BEGUN_STEPS: Final = 2_000
+"""The same for a placement of a circuit's beginning."""
 _CHAINS: Final = 12
 _LONG: Final = 8_000
 _MOST_STRETCHES: Final = 600
@@ -318,38 +320,52 @@ def _has_errors(device: Device) -> bool:
 def _embeddings(problem: Problem, device: Device, rng: np.random.Generator) -> list[dict[int, int]]:
     """Subgraph isomorphisms logical -> physical, from several places of the chip so that they are spread over
     it; one if nothing is known of errors."""
-    from qattn_compiler.passes.circuit import kernels
-
     chip, near = chip_of(device), np.ascontiguousarray(device.adjacency)
     enough = _EMBEDDED if _has_errors(device) else 1
     found: list[dict[int, int]] = []
     for attempt, steps in enumerate(_EMBED_STEPS):
         # A fresh order often ends in milliseconds what another does not find in minutes.
-        order = _outwards(problem, rng)
-        rank = np.empty(problem.size, dtype=np.int64)
-        rank[order] = np.arange(len(order))
-        pairs = np.sort(rank[problem.pairs], axis=1)
-        pairs = pairs[np.argsort(pairs[:, 1], kind="stable")]
-        begin = np.searchsorted(pairs[:, 1], np.arange(len(order) + 1)).astype(np.int32)
-        later = np.bincount(pairs[:, 0], minlength=len(order)).astype(np.int32)
-        pick = int(rng.integers(1 << 30))
-        ways, is_all = kernels.embed(
-            begin, pairs[:, 0].astype(np.int32), later, chip.neighbours, near, enough, steps, pick
-        )
-        found += [dict(zip(order, way.tolist(), strict=True)) for way in ways]
+        more, is_all = _embedded(problem.pairs, problem.size, chip, near, enough, steps, rng)
+        found += more
         if is_all or (len(found) >= enough and (enough == 1 or attempt >= _SPREAD)):
             break
     return found
 
 
-def _outwards(problem: Problem, rng: np.random.Generator) -> list[int]:
+def _embedded(
+    pairs: NDArray[np.int32],
+    size: int,
+    chip: Chip,
+    near: NDArray[np.bool_],
+    most: int,
+    steps: int,
+    rng: np.random.Generator,
+) -> tuple[list[dict[int, int]], bool]:
+    """Ways to put pairs on couplings (`kernels.embed`), and whether these are all."""
+    from qattn_compiler.passes.circuit import kernels
+
+    order = _outwards(pairs, size, rng)
+    rank = np.empty(size, dtype=np.int64)
+    rank[order] = np.arange(len(order))
+    ends = np.sort(rank[pairs], axis=1)
+    ends = ends[np.argsort(ends[:, 1], kind="stable")]
+    begin = np.searchsorted(ends[:, 1], np.arange(len(order) + 1)).astype(np.int32)
+    later = np.bincount(ends[:, 0], minlength=len(order)).astype(np.int32)
+    pick = int(rng.integers(1 << 30))
+    ways, is_all = kernels.embed(
+        begin, ends[:, 0].astype(np.int32), later, chip.neighbours, near, most, steps, pick
+    )
+    return [dict(zip(order, way.tolist(), strict=True)) for way in ways], bool(is_all)
+
+
+def _outwards(pairs: NDArray[np.int32], size: int, rng: np.random.Generator) -> list[int]:
     """The interacting qubits, part by part, each next to those before it where that is possible: the one with
     most partners among them, then the one with most partners, then any."""
     near: dict[int, set[int]] = {}
-    for a, b in problem.pairs.tolist():
+    for a, b in pairs.tolist():
         near.setdefault(a, set()).add(b)
         near.setdefault(b, set()).add(a)
-    luck = rng.random(problem.size)
+    luck = rng.random(size)
     ties = dict.fromkeys(near, 0)
     order: list[int] = []
     while ties:
@@ -730,7 +746,8 @@ def special_starts(problem: Problem, device: Device, home: Layout, seed: int) ->
     chip, rng = chip_of(device), np.random.default_rng(seed)
     lined = _lined(problem, home, chip, int(rng.integers(1 << 30)))
     stretched = list(islice(_stretched(problem, device, home, chip, rng), 2))
-    found = stretched if lined is None else [lined, *stretched]
+    begun = _begun(problem, device, home, rng)
+    found = [one for one in (lined, *begun, *stretched) if one is not None]
     zone = zones(device)
     return [layout for layout in found if not ((home >= 0) & (zone[layout] != home)).any()]
 
@@ -751,6 +768,49 @@ def _lined(problem: Problem, home: Layout, chip: Chip, seed: int) -> Layout | No
     when[qubits] = first
     layout = np.empty(size, dtype=np.int32)
     layout[np.argsort(when, kind="stable")] = path
+    return layout
+
+
+def _begun(problem: Problem, device: Device, home: Layout, rng: np.random.Generator) -> Iterator[Layout]:
+    """Starts from which no SWAP is needed for as long as possible, for circuits that keep to few pairs: as
+    many of them as can be, in the order of their first gates, are on couplings; the other qubits near those
+    that they meet soon."""
+    if len(problem.pairs) > 6 * problem.size or len(np.unique(home)) > 1 or problem.size < _FEW:
+        return
+    eras, circuit = problem.eras, problem.circuit
+    inner = eras.hard[circuit.is_two_qubit[eras.hard]]
+    ends = np.sort(circuit.wires[inner, :2], axis=1)
+    _, first = np.unique(ends, axis=0, return_index=True)
+    pairs = ends[np.sort(first)].astype(np.int32)
+    chip, near = chip_of(device), np.ascontiguousarray(device.adjacency)
+    for _ in range(2):
+        low, high, best = 0, len(pairs), dict[int, int]()
+        while low < high:
+            middle = (low + high + 1) // 2
+            found = _embedded(pairs[:middle], problem.size, chip, near, 1, _BEGUN_STEPS, rng)[0]
+            low, high = (middle, high) if found else (low, middle - 1)
+            best = found[0] if found else best
+        layout = np.full(problem.size, -1, dtype=np.int32)
+        layout[list(best)] = list(best.values())
+        yield _filled(problem, chip, layout, _around(chip, home))
+
+
+def _filled(problem: Problem, chip: Chip, layout: Layout, allowed: NDArray[np.bool_]) -> Layout:
+    """A layout with all qubits that had no place near those that they meet soon."""
+    size = problem.size
+    tie = np.zeros((size, size))
+    tie[problem.pairs[:, 0], problem.pairs[:, 1]] = problem.early
+    tie += tie.T
+    free = allowed.copy()
+    free[layout[layout >= 0]] = False
+    while (layout < 0).any():
+        placed = layout >= 0
+        pull = np.where(placed, -1.0, tie[:, placed].sum(axis=1))
+        x = int(pull.argmax())
+        spots = np.flatnonzero(free)
+        cost = chip.distance[np.ix_(spots, layout[placed])] @ tie[x, placed]
+        layout[x] = spots[int(cost.argmin())]
+        free[layout[x]] = False
     return layout
 
 
