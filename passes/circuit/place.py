@@ -747,7 +747,7 @@ def special_starts(problem: Problem, device: Device, home: Layout, seed: int) ->
     lined = _lined(problem, home, chip, int(rng.integers(1 << 30)))
     stretched = list(islice(_stretched(problem, device, home, chip, rng), 2))
     begun = _begun(problem, device, home, rng)
-    found = [one for one in (lined, *begun, *stretched) if one is not None]
+    found = [one for one in (lined, begun, *stretched) if one is not None]
     zone = zones(device)
     return [layout for layout in found if not ((home >= 0) & (zone[layout] != home)).any()]
 
@@ -771,28 +771,27 @@ def _lined(problem: Problem, home: Layout, chip: Chip, seed: int) -> Layout | No
     return layout
 
 
-def _begun(problem: Problem, device: Device, home: Layout, rng: np.random.Generator) -> Iterator[Layout]:
-    """Starts from which no SWAP is needed for as long as possible, for circuits that keep to few pairs: as
+def _begun(problem: Problem, device: Device, home: Layout, rng: np.random.Generator) -> Layout | None:
+    """A start from which no SWAP is needed for as long as possible, for circuits that keep to few pairs: as
     many of them as can be, in the order of their first gates, are on couplings; the other qubits near those
     that they meet soon."""
     if len(problem.pairs) > 6 * problem.size or len(np.unique(home)) > 1 or problem.size < _FEW:
-        return
+        return None
     eras, circuit = problem.eras, problem.circuit
     inner = eras.hard[circuit.is_two_qubit[eras.hard]]
     ends = np.sort(circuit.wires[inner, :2], axis=1)
     _, first = np.unique(ends, axis=0, return_index=True)
     pairs = ends[np.sort(first)].astype(np.int32)
     chip, near = chip_of(device), np.ascontiguousarray(device.adjacency)
-    for _ in range(2):
-        low, high, best = 0, len(pairs), dict[int, int]()
-        while low < high:
-            middle = (low + high + 1) // 2
-            found = _embedded(pairs[:middle], problem.size, chip, near, 1, _BEGUN_STEPS, rng)[0]
-            low, high = (middle, high) if found else (low, middle - 1)
-            best = found[0] if found else best
-        layout = np.full(problem.size, -1, dtype=np.int32)
-        layout[list(best)] = list(best.values())
-        yield _filled(problem, chip, layout, _around(chip, home))
+    low, high, best = 0, len(pairs), dict[int, int]()
+    while low < high:
+        middle = (low + high + 1) // 2
+        found = _embedded(pairs[:middle], problem.size, chip, near, 1, _BEGUN_STEPS, rng)[0]
+        low, high = (middle, high) if found else (low, middle - 1)
+        best = found[0] if found else best
+    layout = np.full(problem.size, -1, dtype=np.int32)
+    layout[list(best)] = list(best.values())
+    return _filled(problem, chip, layout, _around(chip, home))
 
 
 def _filled(problem: Problem, chip: Chip, layout: Layout, allowed: NDArray[np.bool_]) -> Layout:
