@@ -35,7 +35,7 @@ _OPENING: Final = 0.4
 """Share of the budget for first passes."""
 _CLIMBING: Final = 0.4
 """Share of the budget for hill climbing, at least."""
-_ORDER: Final = (4, 5, 6, 3, 0, 1, 2, 7)
+_ORDER: Final = (0, 5, 4, 3, 6, 1, 2, 7)
 _ORDERED: Final = (2, 0, 4, 1)
 """Settings (`place.knob_sets`) in the order of their first turns, where gates commute and where not."""
 _NEAR: Final = 1.4
