@@ -1,7 +1,7 @@
 """Two-qubit gates, depth and seconds on machines: ours beside Qiskit, pytket and Cirq, in one run.
 
 Run: python benchmarks/routing.py FOLDER_OF_QASM [--targets willow eagle line] [--peer-python PATH]
-        [--only NAME ...] [--level 3] [--rows FILE.jsonl]
+        [--only NAME ...] [--level 3] [--effort usual] [--rows FILE.jsonl]
 
 For each circuit and machine: Qiskit's level 3 (fewest gates of 5 seeds), pytket's FullPeepholeOptimise,
 placement, routing and KAK resynthesis, Cirq's RouteCQC with its CZ gateset, and our `transpile`, all over
@@ -120,7 +120,7 @@ def peer(
     return out
 
 
-def ours(path: Path, graph: nx.Graph, level: int, rounds: int) -> dict[str, Any]:
+def ours(path: Path, graph: nx.Graph, level: int, rounds: int, effort: str = "usual") -> dict[str, Any]:
     """Gates, depth and seconds of `transpile`."""
     from cirq.contrib.qasm_import import circuit_from_qasm
 
@@ -134,7 +134,7 @@ def ours(path: Path, graph: nx.Graph, level: int, rounds: int) -> dict[str, Any]
     for _ in range(rounds):
         resynthesise_three_qubit._shrunk.cache_clear()  # what an earlier round found must not help
         begin = time.perf_counter()
-        result = transpile(given, machine, optimization_level=level, atol=ATOL)
+        result = transpile(given, machine, optimization_level=level, atol=ATOL, effort=effort)
         seconds.append(time.perf_counter() - begin)
     summary = result.summary()
     return {"gates": summary["gates_2q"], "depth": summary["depth_2q"], "seconds": median(seconds)}
@@ -153,10 +153,11 @@ def one(path: Path, target: str, options: argparse.Namespace, free: dict[str, in
     """The row of one circuit on one machine."""
     graph = graph_of(target, width(path))
     row: dict[str, Any] = {"name": path.stem, "target": target, "level": options.level, "free": free}
+    row["effort"] = options.effort
     for name in options.peers:
         python = sys.executable if name == "cirq" else options.peer_python
         row[name] = peer(python, name, path, graph, options.seeds, options.limit)
-    return row | {"ours": ours(path, graph, options.level, options.rounds)}
+    return row | {"ours": ours(path, graph, options.level, options.rounds, options.effort)}
 
 
 def all_to_all(path: Path, options: argparse.Namespace) -> dict[str, int]:
@@ -216,6 +217,7 @@ def main() -> None:
     parser.add_argument("--peers", nargs="*", default=PEERS, choices=PEERS)
     parser.add_argument("--only", nargs="*", default=None)
     parser.add_argument("--level", type=int, default=3, help="our level")
+    parser.add_argument("--effort", default="usual", choices=("usual", "long"), help="our effort")
     parser.add_argument("--seeds", type=int, default=5, help="of Qiskit")
     parser.add_argument("--rounds", type=int, default=1, help="of ours, for the seconds")
     parser.add_argument("--limit", type=int, default=300, help="seconds for one peer and circuit")
@@ -235,8 +237,9 @@ def main() -> None:
             if row["name"] not in named:
                 continue
             path = named[row["name"]]
-            row |= {"level": options.level}
-            row["ours"] = ours(path, graph_of(row["target"], width(path)), options.level, options.rounds)
+            row |= {"level": options.level, "effort": options.effort}
+            graph = graph_of(row["target"], width(path))
+            row["ours"] = ours(path, graph, options.level, options.rounds, options.effort)
             print(f"{path.stem} on {row['target']}: {row['ours']}", file=sys.stderr, flush=True)
         options.rows.write_text("".join(json.dumps(row) + "\n" for row in rows))
     for path in paths:

@@ -39,6 +39,7 @@ _TABLE = {
     "absorb-swaps": "circuit.absorb_swaps:AbsorbSwaps",
     "place": "circuit.place:Place",
     "route": "circuit.route:Route",
+    "bridge": "circuit.bridge:Bridge",
     "join-rotations": "circuit.join_rotations:JoinRotations",
     "orient": "circuit.orient:Orient",
     "drop-negligible": "circuit.drop_negligible:DropNegligible",

@@ -190,7 +190,8 @@ def route_example() -> None:
     willow = targets.get("google.willow")
     willow.route(1, 0).route(chain)
     pairs = [(a, b) for a in range(5) for b in range(a)]
-    willow.route(1, 0).route(_written(tuple(("cz", a, b) for a, b in pairs)))
+    for effort in ("usual", "long"):
+        willow.route(2, 0, effort).route(_written(tuple(("cz", a, b) for a, b in pairs)))
     plan_state(willow.device, 3)
 
 

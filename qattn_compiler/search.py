@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import Final
 
@@ -12,6 +12,7 @@ import numpy as np
 from qattn_compiler.circuit.layout import Routed
 from qattn_compiler.circuit.table import Circuit
 from qattn_compiler.errors import TargetError
+from qattn_compiler.passes.circuit.bridge import Bridge
 from qattn_compiler.passes.circuit.cancel_inverses import CancelInverses
 from qattn_compiler.passes.circuit.cost import Cost, cost_function, entanglers
 from qattn_compiler.passes.circuit.drop_negligible import DropNegligible
@@ -19,7 +20,7 @@ from qattn_compiler.passes.circuit.join_rotations import JoinRotations
 from qattn_compiler.passes.circuit.merge_rotations import MergeRotations
 from qattn_compiler.passes.circuit.optimize import Claim, Optimized, check_effort
 from qattn_compiler.passes.circuit.route import Route
-from qattn_compiler.passes.circuit.route_parities import RouteParities
+from qattn_compiler.passes.circuit.route_parities import RouteParities, suits
 from qattn_compiler.passes.placement.place_blocks import PlaceBlocks
 from qattn_compiler.pipeline import Pass, Pipeline
 from qattn_compiler.progress import Progress, silent
@@ -34,6 +35,25 @@ times as much."""
 SURE: Final = 0.85
 """If blocks that were built where they lie cost at most so much of what a short search for a route finds, no
 longer one is made."""
+
+LARGE: Final = 48
+"""CX and CZ of a multiplexed rotation from which on it is built anew at usual effort."""
+
+WORTH: Final = 1.15
+"""Blocks built where they lie are routed if they seem to cost at most so many times the best route."""
+
+
+Note = tuple[Circuit, Pass[Circuit], Circuit, float]
+"""What a pipeline tells its hook."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Finished:
+    """A routed circuit, what it is in native gates, and what the passes between told."""
+
+    routed: Circuit
+    native: Circuit
+    notes: list[Note]
 
 
 @dataclass(frozen=True)
@@ -59,6 +79,7 @@ class Search:
     objective: str
     track: Track
     effort: str = "usual"
+    _done: dict[int, _Finished] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         check_effort(self.effort)
@@ -83,7 +104,9 @@ class Search:
         return routed, chosen
 
     def _cheapest(self, found: list[Optimized]) -> tuple[Routed, Optimized]:
-        """Of all routes that the level allows, the one that costs least."""
+        """Of all routes that the level and the effort allow, the one that costs least."""
+        if self.effort == "usual":
+            return self._contested(found)
         built = self._with_blocks(found) if self.level >= 3 else None
         quick = self._quick_costs(found) if built or len(found) > 1 else []
         if built and self._price_of(built)[0] <= SURE * min(quick)[0]:
@@ -94,6 +117,32 @@ class Search:
             return best
         best = self._with_parities(found, *best)
         return min(best, built, key=self._price_of) if built else best
+
+    def _contested(self, found: list[Optimized]) -> tuple[Routed, Optimized]:
+        """All circuits at once, within one budget; then other ways to build them, where they may win."""
+        circuits = [one.circuit for one in found]
+        ways: list[tuple[Routed, Optimized]] = []
+        for name in dict.fromkeys((self.objective, "count")):
+            ways += [(routed, found[number]) for number, routed in self._route(name).best(circuits)]
+        best = min(ways, key=self._price_of)
+        if self.level < 3 or not best[0].swaps:
+            return best
+        return self._with_parities_soon(found, *self._with_blocks_soon(found, best))
+
+    def _with_blocks_soon(
+        self, found: list[Optimized], best: tuple[Routed, Optimized]
+    ) -> tuple[Routed, Optimized]:
+        """The route, or that of a circuit with large multiplexed rotations built anew where they lie."""
+        placer = PlaceBlocks(self.machine.device, self.seed, starts=1, tries=150, least=LARGE)
+        built = self._built(found[:1], placer, WORTH * self._price_of(best)[0])
+        return min(best, built, key=self._price_of) if built else best
+
+    def _with_parities_soon(
+        self, found: list[Optimized], routed: Routed, chosen: Optimized
+    ) -> tuple[Routed, Optimized]:
+        """The route, or that of a circuit of few dense CNOT regions with these built anew on the machine."""
+        router = RouteParities(self.machine.device, self.seed, tries=2, climbs=0)
+        return self._rebuilt([one for one in found if suits(one.circuit)], router, routed, chosen)
 
     def _joined(self, one: Optimized) -> Optimized:
         """With CX RZ CX as one gate, so that the router sees what commutes."""
@@ -119,8 +168,14 @@ class Search:
         self, found: list[Optimized], routed: Routed, chosen: Optimized
     ) -> tuple[Routed, Optimized]:
         """The route, or that of a circuit with its CNOT and phase regions built anew on the machine if this
-        costs less; each circuit is tried, from two layouts."""
-        router, limit = RouteParities(self.machine.device, self.seed), entanglers(routed.circuit)
+        costs less."""
+        return self._rebuilt(found, RouteParities(self.machine.device, self.seed), routed, chosen)
+
+    def _rebuilt(
+        self, found: list[Optimized], router: RouteParities, routed: Routed, chosen: Optimized
+    ) -> tuple[Routed, Optimized]:
+        """The cheapest of a route and parity networks; each circuit is tried, from two layouts."""
+        limit = entanglers(routed.circuit)
         best = self._price(routed.circuit), routed, chosen
         for one in found:
             for initial in (None, routed.initial):
@@ -131,9 +186,16 @@ class Search:
 
     def _with_blocks(self, found: list[Optimized]) -> tuple[Routed, Optimized] | None:
         """A circuit whose multiplexed rotations were built anew where they lie, if there is one."""
-        placer = PlaceBlocks(self.machine.device, self.seed)
+        return self._built(found, PlaceBlocks(self.machine.device, self.seed), float("inf"))
+
+    def _built(
+        self, found: list[Optimized], placer: PlaceBlocks, limit: float
+    ) -> tuple[Routed, Optimized] | None:
+        """The circuit whose multiplexed rotations cost least where they lie, routed, if they seem to cost at
+        most the limit."""
         free = [one for one in found if one.circuit.qubits != self.machine.device.qubits]
         ways = [(placed, one) for one in free if (placed := placer.place(one.circuit)) is not None]
+        ways = [way for way in ways if way[0].cost <= limit]
         if not ways:
             return None
         placed, one = min(ways, key=lambda way: way[0].cost)
@@ -154,8 +216,32 @@ class Search:
 
     def _price(self, circuit: Circuit) -> Cost:
         """What a routed circuit costs once it is native."""
-        finish = self.machine.physical_passes(self.level, self.track.atol)
-        return cost_function(self.objective, self.machine.device)(finish.run(circuit))
+        return cost_function(self.objective, self.machine.device)(self._finished(circuit).native)
+
+    def _finished(self, circuit: Circuit) -> _Finished:
+        """What the passes on the machine make of a routed circuit; each circuit is finished once."""
+        known = self._done.get(id(circuit))
+        if known is None:
+            known = self._finish(circuit)
+            if self.level >= 2 and Bridge().run(circuit) is not circuit:
+                price = cost_function(self.objective, self.machine.device)
+                known = min(known, self._finish(circuit, Bridge()), key=lambda one: price(one.native))
+            self._done[id(circuit)] = known
+        return known
+
+    def _finish(self, circuit: Circuit, *first: Pass[Circuit]) -> _Finished:
+        notes: list[Note] = []
+        passes = Pipeline((*first, self.machine.physical_passes(self.level, self.track.atol)))
+        native = passes.run(circuit, lambda *note: notes.append(note))
+        return _Finished(circuit, native, notes)
+
+    def native(self, routed: Routed) -> Circuit:
+        """The native gates of a routed circuit; the track is told."""
+        finished = self._finished(routed.circuit)
+        hook = self.track.hook("physical")
+        for note in finished.notes:
+            hook(*note)
+        return finished.native
 
     def _quick_costs(self, found: list[Optimized]) -> list[Cost]:
         """What each circuit costs after a short search for a route."""

@@ -99,8 +99,9 @@ def transpile(
     begin = perf_counter()
     track = Track(atol, fidelity, progress, proves=bool(verify))
     source = read(circuit, partial(_with_native_controls, machine, optimization_level, track))
-    routed, chosen = Search(machine, optimization_level, seed, objective, track, effort).routed(source)
-    native = machine.physical_passes(optimization_level, atol).run(routed.circuit, track.hook("physical"))
+    search = Search(machine, optimization_level, seed, objective, track, effort)
+    routed, chosen = search.routed(source)
+    native = search.native(routed)
     out = machine.to_cirq(native)
     machine.validate(out)
     verification = prove(Result(source, chosen, routed, native, out), track) if verify else NOT_VERIFIED

@@ -36,12 +36,13 @@ from qattn_compiler.targets.machine import EQUATORIAL, as_phased_x
 LEVELS = (0, 1, 2, 3)
 _SEARCH = {
     "quick": ((1, 0.0), (2, 0.0), (2, 0.0), (4, 0.3)),
-    "usual": ((1, 0.0), (4, 0.3), (4, 0.3), (8, 0.6)),
     "long": ((1, 0.0), (4, 0.3), (4, 0.3), (40, 3.0)),
     "structure": ((1, 0.0), (8, 1.0), (40, 1.0), (80, 6.0)),
 }
-"""The router's starts and polish by optimization level: to compare circuits, for a circuit, for one that is
-worth waiting for, and for a structure that is compiled once for many circuits."""
+"""The router's starts and polish by optimization level: to compare circuits, for one that is worth waiting
+for, and for a structure that is compiled once for many circuits."""
+_PASSES = (4.0, 12.0, 24.0, 50.0)
+"""The router's usual budget by optimization level, in passes over the circuit (`contest.Contest`)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,6 +144,8 @@ class Target:
             objective: "count", "depth" or "fidelity".
         """
         check_level(level)
+        if effort == "usual":
+            return Route(self.device, seed=seed, objective=objective, passes=_PASSES[level])
         trials, polish = _SEARCH[effort][level]
         return Route(self.device, seed=seed, trials=trials, polish=polish, objective=objective)
 

@@ -5,6 +5,7 @@
     cancel_inverses    gates that undo each other
     absorb_swaps       SWAPs into neighbouring CZ and CX
     place, route       onto the machine's qubits and couplings
+    bridge             for SWAPs that are undone after one gate
     drop_negligible    rotations below a tolerance
     fuse_single_qubit  one pulse for each single-qubit run
 

@@ -1,6 +1,8 @@
 """Hot loops of placement and routing: arrays in, arrays out.
 
-`Dag`, `Chip` and `_State` are named bundles of arrays (Numba passes them as plain tuples).
+`Dag`, `Chip` and `_State` are named bundles of arrays (Numba passes them as plain tuples). Numba counts a
+reference, atomically, each time an array is read from such a bundle, which took two thirds of the time, and
+more where threads share a circuit. So what the inner loops see are views that own nothing (`_bare`).
 """
 
 from __future__ import annotations
@@ -9,6 +11,8 @@ from typing import Any, Final, NamedTuple
 
 import numba
 import numpy as np
+from numba.core import cgutils
+from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 I32 = NDArray[np.int32]
@@ -45,6 +49,8 @@ _SWAPS: Final = 4
 _COST: Final = 5
 _EVENTS: Final = 6
 _STALE: Final = 7
+_WORK: Final = 8
+_TALLIES: Final = 9
 
 _FRESH: Final = -1
 _CLOSED: Final = -2
@@ -52,6 +58,9 @@ _CLOSED: Final = -2
 _QUEUED: Final = -9
 
 _LEAST_PATIENCE: Final = 8.0
+_ALBUM: Final = 2_000_000
+"""Whole numbers that the copies of states may take."""
+_NO_PROFILE: Final = np.empty(0, np.int32)
 _DECAY_RESET: Final = 5
 
 # What the running block on a pair is: 0 nothing, 1..3 native gates and last a gate, 4 a bare SWAP, 5 two
@@ -118,7 +127,7 @@ class _State(NamedTuple):
     next: I32
     last: I32
     near: F64
-    stale: NDArray[np.bool_]
+    stale: I32
     gain: F64
     ahead: I32
     ahead_head: I32
@@ -135,6 +144,8 @@ class _State(NamedTuple):
     decay: F64
     tally: I64
     error: F64
+    scratch: I32
+    trace: I32
 
 
 @numba.njit(cache=True, nogil=True)
@@ -165,53 +176,199 @@ def _seeded(seed: int) -> U64:
 
 
 @numba.njit(cache=True, nogil=True)
-def _steps(n: int, power: float) -> F64:
-    """What each distance 0..n counts, in units of the last step, from two hops to one."""
-    out = np.zeros(n + 1)
-    for hops in range(2, n + 1):
-        out[hops] = np.log2(hops) if power == 0 else (hops**power - 1.0) / (2.0**power - 1.0)
-    return out
+def _steps(out: F64, power: float) -> None:
+    """Fill in what each distance 0, 1, ... counts, in units of the last step, from two hops to one."""
+    out[0] = 0.0
+    out[1] = 0.0
+    for hops in range(2, len(out)):
+        if power == 1.0:
+            out[hops] = hops - 1.0
+        else:
+            out[hops] = np.log2(hops) if power == 0 else (hops**power - 1.0) / (2.0**power - 1.0)
+
+
+class _Rooms(NamedTuple):
+    """Memory for a `_State`: nothing of it may be used once these are gone (`_keep`)."""
+
+    whole: I32
+    long: I64
+    real: F64
+
+
+@intrinsic
+def _bare(typing: Any, array: Any) -> Any:
+    """A view of an array that owns nothing: whoever calls keeps the array alive."""
+
+    def build(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        view = cgutils.create_struct_proxy(signature.return_type)(context, builder, value=args[0])
+        view.meminfo = cgutils.get_null_value(view.meminfo.type)
+        view.parent = cgutils.get_null_value(view.parent.type)
+        return view._getvalue()
+
+    return array(array), build
+
+
+@intrinsic
+def _keep(typing: Any, rooms: Any) -> Any:
+    """Nothing; but until here the rooms are alive."""
+
+    def build(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return context.get_dummy_value()
+
+    return numba.types.none(rooms), build
 
 
 @numba.njit(cache=True, nogil=True)
-def _new_state(dag: Dag, chip: Chip, place: I32, knobs: F64) -> _State:
-    gates, n, logical = len(dag.first), len(chip.neighbours), len(place)
-    size = int(knobs[LOOKAHEAD])
-    holder = np.full(n, -1, np.int32)
-    for q in range(logical):
-        holder[place[q]] = q
-    return _State(
-        place.copy(),
-        holder,
-        dag.waits.copy(),
-        np.empty(2 * gates + 1, np.int32),
-        np.empty(gates, np.int32),
-        np.empty(gates, np.int32),
-        np.full(logical, -1, np.int32),
-        np.empty(2 * gates, np.int32),
-        np.empty(2 * gates, np.int32),
-        _steps(n, knobs[POWER]),
-        np.ones(logical, np.bool_),
-        np.zeros((logical, chip.neighbours.shape[1])),
-        np.empty(size + 1, np.int32),
-        np.full(logical, -1, np.int32),
-        np.empty(2 * size + 2, np.int32),
-        np.empty(2 * size + 2, np.int32),
-        knobs[FADE] ** np.arange(size + 1),
-        np.full(n, -1, np.int32),
-        np.zeros(n, np.int32),
-        np.full(n, _FRESH, np.int32),
-        np.zeros(chip.neighbours.shape, np.int32),
-        np.zeros(chip.neighbours.shape, np.int32),
-        np.empty(gates, np.int32),
-        np.zeros(n, np.int64),
-        np.ones(n, np.float64),
-        np.zeros(8, np.int64),
-        np.zeros(1, np.float64),
+def _bare_dag(d: Dag) -> Dag:
+    return Dag(
+        _bare(d.first),
+        _bare(d.second),
+        _bare(d.first_era),
+        _bare(d.second_era),
+        _bare(d.weight),
+        _bare(d.touch_start),
+        _bare(d.touch),
+        _bare(d.start),
+        _bare(d.after),
+        _bare(d.waits),
     )
 
 
 @numba.njit(cache=True, nogil=True)
+def _bare_chip(c: Chip) -> Chip:
+    return Chip(_bare(c.neighbours), _bare(c.mirror), _bare(c.distance), _bare(c.error))
+
+
+@numba.njit(cache=True, nogil=True)
+def _rooms(dag: Dag, chip: Chip, logical: int, size: int) -> _Rooms:
+    """Memory for the states of a circuit with an extended set of up to `size` gates."""
+    gates, (n, degree) = len(dag.first), chip.neighbours.shape
+    scratch = 2 * (gates + len(dag.after)) + 16
+    whole = 12 * gates + 2 + 4 * logical + 5 * size + 5 + 4 * n + 2 * n * degree + scratch
+    return _Rooms(
+        np.empty(whole, np.int32),
+        np.empty(n + _TALLIES, np.int64),
+        np.empty(2 * n + 3 + logical * degree + size, np.float64),
+    )
+
+
+@numba.njit(cache=True, nogil=True, forceinline=True)
+def _whole(rooms: _Rooms, at: int, count: int) -> tuple[I32, int]:
+    """The next `count` whole numbers of the room from `at` on; and what is next then."""
+    return _bare(rooms.whole[at : at + count]), at + count
+
+
+@numba.njit(cache=True, nogil=True, forceinline=True)
+def _real(rooms: _Rooms, at: int, count: int) -> tuple[F64, int]:
+    """The same of real numbers."""
+    return _bare(rooms.real[at : at + count]), at + count
+
+
+@numba.njit(cache=True, nogil=True)
+def _views(dag: Dag, chip: Chip, logical: int, size: int, rooms: _Rooms) -> _State:
+    """The state in such rooms, with nothing in it."""
+    gates, (n, degree) = len(dag.first), chip.neighbours.shape
+    place, at = _whole(rooms, 0, logical)
+    holder, at = _whole(rooms, at, n)
+    waiting, at = _whole(rooms, at, gates)
+    queue, at = _whole(rooms, at, 2 * gates + 1)
+    front, at = _whole(rooms, at, gates)
+    spot, at = _whole(rooms, at, gates)
+    noted, at = _whole(rooms, at, gates)
+    following, at = _whole(rooms, at, 2 * gates)
+    last, at = _whole(rooms, at, 2 * gates)
+    head, at = _whole(rooms, at, logical)
+    stale, at = _whole(rooms, at, logical)
+    ahead, at = _whole(rooms, at, size + 1)
+    ahead_head, at = _whole(rooms, at, logical)
+    ahead_next, at = _whole(rooms, at, 2 * size + 2)
+    ahead_mate, at = _whole(rooms, at, 2 * size + 2)
+    partner, at = _whole(rooms, at, n)
+    block, at = _whole(rooms, at, n)
+    era, at = _whole(rooms, at, n)
+    still_open, at = _whole(rooms, at, n * degree)
+    opener, at = _whole(rooms, at, n * degree)
+    trace, at = _whole(rooms, at, gates + 1)
+    scratch, at = _whole(rooms, at, 2 * (gates + len(dag.after)) + 16)
+    near, to = _real(rooms, 0, n + 1)
+    gain, to = _real(rooms, to, logical * degree)
+    weight, to = _real(rooms, to, size + 1)
+    decay, to = _real(rooms, to, n)
+    error, to = _real(rooms, to, 1)
+    return _State(
+        place,
+        holder,
+        waiting,
+        queue,
+        front,
+        spot,
+        head,
+        following,
+        last,
+        near,
+        stale,
+        _bare(gain.reshape((logical, degree))),
+        ahead,
+        ahead_head,
+        ahead_next,
+        ahead_mate,
+        weight,
+        partner,
+        block,
+        era,
+        _bare(still_open.reshape((n, degree))),
+        _bare(opener.reshape((n, degree))),
+        noted,
+        _bare(rooms.long[:n]),
+        decay,
+        _bare(rooms.long[n:]),
+        error,
+        scratch,
+        trace,
+    )
+
+
+@numba.njit(cache=True, nogil=True)
+def _tune(s: _State, knobs: F64) -> None:
+    """Set what depends on the knobs."""
+    _steps(s.near, knobs[POWER])
+    s.ahead_weight[0] = 1.0
+    for k in range(1, len(s.ahead_weight)):
+        s.ahead_weight[k] = s.ahead_weight[k - 1] * knobs[FADE]
+
+
+@numba.njit(cache=True, nogil=True)
+def _reset(dag: Dag, s: _State, place: I32, knobs: F64) -> None:
+    """The state in which no gate has run."""
+    s.holder[:] = -1
+    for q in range(len(place)):
+        s.place[q] = place[q]
+        s.holder[place[q]] = q
+    for g in range(len(dag.waits)):
+        s.waiting[g] = dag.waits[g]
+    s.head[:] = -1
+    s.stale[:] = 1
+    s.ahead_head[:] = -1
+    s.partner[:] = -1
+    s.block[:] = 0
+    s.era[:] = _FRESH
+    s.open[:] = 0
+    s.level[:] = 0
+    s.decay[:] = 1.0
+    s.tally[:] = 0
+    s.error[0] = 0.0
+    _tune(s, knobs)
+
+
+@numba.njit(cache=True, nogil=True)
+def _begin(dag: Dag, chip: Chip, place: I32, knobs: F64, rooms: _Rooms) -> _State:
+    """A state in which no gate has run; `_rooms` of the same circuit and at least the same extended set."""
+    s = _views(dag, chip, len(place), int(knobs[LOOKAHEAD]), rooms)
+    _reset(dag, s, place, knobs)
+    return s
+
+
+@numba.njit(cache=True, nogil=True, forceinline=True)
 def _spend(chip: Chip, s: _State, p: int, q: int, cost: int, block: int) -> None:
     """Account for `cost` native gates on the edge (p, q), whose block has the code `block` afterwards."""
     s.partner[p] = q
@@ -225,7 +382,7 @@ def _spend(chip: Chip, s: _State, p: int, q: int, cost: int, block: int) -> None
     s.error[0] += cost * chip.error[p, q]
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, forceinline=True)
 def _joined(s: _State, p: int, q: int) -> Any:
     """The code of the running block on (p, q): 0 if something else came between."""
     if s.partner[p] == q and s.partner[q] == p:
@@ -233,7 +390,7 @@ def _joined(s: _State, p: int, q: int) -> Any:
     return 0
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, forceinline=True)
 def _slot(neighbours: I32, p: int, q: int) -> int:
     """Which neighbour of p is q."""
     k = 0
@@ -242,7 +399,7 @@ def _slot(neighbours: I32, p: int, q: int) -> int:
     return k
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, forceinline=True)
 def _set_open(chip: Chip, s: _State, p: int, q: int, block: int, opener: int) -> None:
     """Remember that a bare block on (p, q) can still be joined: by a SWAP if `block` says that it is a gate,
     by a gate if it says that it is a SWAP."""
@@ -254,7 +411,7 @@ def _set_open(chip: Chip, s: _State, p: int, q: int, block: int, opener: int) ->
     s.opener[q, j] = opener
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, forceinline=True)
 def _close(chip: Chip, s: _State, p: int) -> None:
     """No block of p can be joined any more, but by what comes right behind."""
     for k in range(chip.neighbours.shape[1]):
@@ -263,7 +420,7 @@ def _close(chip: Chip, s: _State, p: int) -> None:
             s.open[chip.neighbours[p, k], chip.mirror[p, k]] = 0
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, forceinline=True)
 def _enter(chip: Chip, s: _State, p: int, era: int) -> None:
     """The next gate on p belongs to this era: it commutes with the gates before only if they do as well."""
     if s.era[p] == era:
@@ -273,7 +430,7 @@ def _enter(chip: Chip, s: _State, p: int, era: int) -> None:
     s.era[p] = era
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, forceinline=True)
 def _execute(dag: Dag, chip: Chip, s: _State, g: int, events: I32) -> None:
     """Account for gate g, record it, and lower what waits for it.
 
@@ -282,6 +439,7 @@ def _execute(dag: Dag, chip: Chip, s: _State, g: int, events: I32) -> None:
     """
     a, b = dag.first[g], dag.second[g]
     beside = -1
+    s.trace[s.tally[_EVENTS] - s.tally[_SWAPS]] = s.tally[_COST]
     if a >= 0:
         p, q = s.place[a], s.place[b]
         _enter(chip, s, p, dag.first_era[g])
@@ -309,7 +467,7 @@ def _execute(dag: Dag, chip: Chip, s: _State, g: int, events: I32) -> None:
         s.waiting[dag.after[k]] -= 1
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, forceinline=True)
 def _drain(dag: Dag, chip: Chip, s: _State, events: I32) -> bool:
     """Execute every gate that can be; the rest of the queue goes to the front layer."""
     progress = False
@@ -336,7 +494,7 @@ def _drain(dag: Dag, chip: Chip, s: _State, events: I32) -> bool:
     return progress
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, forceinline=True)
 def _hang(s: _State, x: int, k: int) -> None:
     """Put end k (2 * gate, or 2 * gate + 1 for the second) into the list of front gates of qubit x."""
     s.next[k] = s.head[x]
@@ -344,12 +502,12 @@ def _hang(s: _State, x: int, k: int) -> None:
     if s.head[x] >= 0:
         s.last[s.head[x]] = k
     s.head[x] = k
-    s.stale[x] = True
+    s.stale[x] = 1
 
 
 @numba.njit(cache=True, nogil=True)
 def _unhang(s: _State, x: int, k: int) -> None:
-    s.stale[x] = True
+    s.stale[x] = 1
     if s.last[k] >= 0:
         s.next[s.last[k]] = s.next[k]
     else:
@@ -358,7 +516,7 @@ def _unhang(s: _State, x: int, k: int) -> None:
         s.last[s.next[k]] = s.last[k]
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, forceinline=True)
 def _note(s: _State, events: I32, what: int, other: int) -> None:
     """Record an event while there is room; the count goes on, so that the caller sees an overflow."""
     if s.tally[_EVENTS] < len(events):
@@ -367,7 +525,7 @@ def _note(s: _State, events: I32, what: int, other: int) -> None:
     s.tally[_EVENTS] += 1
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, forceinline=True)
 def _leave_front(dag: Dag, s: _State, g: int) -> None:
     s.tally[_FRONT] -= 1
     moved = s.front[s.tally[_FRONT]]
@@ -379,9 +537,10 @@ def _leave_front(dag: Dag, s: _State, g: int) -> None:
     s.tally[_TAIL] += 1
 
 
-@numba.njit(cache=True, nogil=True)
-def _look_ahead(dag: Dag, s: _State, size: int, scratch: I32) -> None:
+@numba.njit(cache=True, nogil=True, forceinline=True)
+def _look_ahead(dag: Dag, s: _State, size: int) -> None:
     """The next `size` two-qubit gates behind the front layer, with a list of mates for each qubit."""
+    scratch = s.scratch
     for i in range(s.tally[_AHEAD]):
         s.ahead_head[dag.first[s.ahead[i]]] = -1
         s.ahead_head[dag.second[s.ahead[i]]] = -1
@@ -420,7 +579,7 @@ def _look_ahead(dag: Dag, s: _State, size: int, scratch: I32) -> None:
         s.ahead_head[b] = 2 * i + 1
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, forceinline=True)
 def _near_gains(
     d: I32, neighbours: I32, place: I32, ends: tuple[I32, I32], nxt: I32, near: F64, k: int, p: int, gain: F64
 ) -> None:
@@ -437,7 +596,7 @@ def _near_gains(
         k = nxt[k]
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, forceinline=True)
 def _far_gain(
     d: I32, place: I32, head: I32, nxt: I32, mate: I32, weight: F64, x: int, p: int, q: int
 ) -> float:
@@ -454,7 +613,7 @@ def _far_gain(
     return gain
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, forceinline=True)
 def _totals(dag: Dag, chip: Chip, s: _State) -> tuple[float, float]:
     """Distances of the front layer and of the extended set."""
     near, far = 0.0, 0.0
@@ -467,14 +626,14 @@ def _totals(dag: Dag, chip: Chip, s: _State) -> tuple[float, float]:
     return near, far
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, forceinline=True)
 def _pick_swap(dag: Dag, chip: Chip, s: _State, knobs: F64, rng: U64) -> tuple[int, int]:
     """The SWAP of least score among those that touch the front layer; ties are broken at random."""
     near_total, far_total = _totals(dag, chip, s) if knobs[DECAY] > 0 else (0.0, 0.0)
     near_scale = 1.0 / s.tally[_FRONT] if knobs[FRONT_SCALED] > 0 else 1.0
     far_scale = knobs[AHEAD_WEIGHT] / max(1.0, s.ahead_weight[: s.tally[_AHEAD]].sum())
     reward = knobs[ABSORB] * near_scale / 3.0
-    best, best_p, best_q, ties = np.inf, -1, -1, 0
+    best, best_p, best_q, ties, scored = np.inf, -1, -1, 0, 0
     # Plain local arrays: a field of a tuple is counted as a new reference each time it is read.
     d, place, holder, neighbours, decay = chip.distance, s.place, s.holder, chip.neighbours, s.decay
     far_head, far_next, far_mate, fade = s.ahead_head, s.ahead_next, s.ahead_mate, s.ahead_weight
@@ -486,7 +645,7 @@ def _pick_swap(dag: Dag, chip: Chip, s: _State, knobs: F64, rng: U64) -> tuple[i
             continue
         p = place[x]
         if stale[x]:
-            stale[x] = False
+            stale[x] = 0
             _near_gains(d, neighbours, place, ends, nxt, steps, head[x], p, gain[x])
         for k in range(neighbours.shape[1]):
             q = neighbours[p, k]
@@ -495,10 +654,11 @@ def _pick_swap(dag: Dag, chip: Chip, s: _State, knobs: F64, rng: U64) -> tuple[i
             y = holder[q]
             if y >= 0 and head[y] >= 0 and q < p:
                 continue
+            scored += 1
             near = near_total + gain[x, k]
             if y >= 0 and head[y] >= 0:
                 if stale[y]:
-                    stale[y] = False
+                    stale[y] = 0
                     _near_gains(d, neighbours, place, ends, nxt, steps, head[y], q, gain[y])
                 near += gain[y, mirror[p, k]]
             far = far_total + _far_gain(d, place, far_head, far_next, far_mate, fade, x, p, q)
@@ -514,10 +674,11 @@ def _pick_swap(dag: Dag, chip: Chip, s: _State, knobs: F64, rng: U64) -> tuple[i
                 ties += 1
                 if _below(rng, ties) == 0:
                     best_p, best_q = p, q
+    s.tally[_WORK] += scored
     return best_p, best_q
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, forceinline=True)
 def _apply_swap(dag: Dag, chip: Chip, s: _State, p: int, q: int, events: I32) -> None:
     """Exchange what p and q hold; front gates that became neighbours go back to the queue.
 
@@ -553,11 +714,11 @@ def _apply_swap(dag: Dag, chip: Chip, s: _State, p: int, q: int, events: I32) ->
 @numba.njit(cache=True, nogil=True)
 def _wake(dag: Dag, chip: Chip, s: _State, x: int) -> None:
     """Qubit x has moved: front gates whose qubits are neighbours now go back to the queue."""
-    s.stale[x] = True
+    s.stale[x] = 1
     k = s.head[x]
     while k >= 0:
         g, after = k >> 1, s.next[k]
-        s.stale[dag.second[g] if k & 1 == 0 else dag.first[g]] = True
+        s.stale[dag.second[g] if k & 1 == 0 else dag.first[g]] = 1
         if chip.distance[s.place[dag.first[g]], s.place[dag.second[g]]] == 1:
             _leave_front(dag, s, g)
         k = after
@@ -606,10 +767,14 @@ def route_pass(dag: Dag, chip: Chip, place: I32, knobs: F64, seed: int, events: 
         the layout at the end, and (swaps, native gates with SWAPs joined to their blocks, depth in native
         gates, minus log fidelity).
     """
-    s = _new_state(dag, chip, place, knobs)
+    rooms = _rooms(dag, chip, len(place), int(knobs[LOOKAHEAD]))
+    dag, chip = _bare_dag(dag), _bare_chip(chip)
+    s = _begin(dag, chip, place, knobs, rooms)
     _fill_queue(s)
-    _go_on(dag, chip, s, knobs, _seeded(seed), events, 0, np.inf)
-    return s.place, _score(s)
+    _go_on(dag, chip, s, knobs, _seeded(seed), _bare(events), 0, np.inf, _NO_PROFILE)
+    end, score = s.place.copy(), _score(s)
+    _keep(rooms)
+    return end, score
 
 
 @numba.njit(cache=True, nogil=True)
@@ -634,44 +799,48 @@ def _fill_queue(s: _State) -> None:
 
 @numba.njit(cache=True, nogil=True)
 def _go_on(
-    dag: Dag, chip: Chip, s: _State, knobs: F64, rng: U64, events: I32, kicks: int, most: float
+    dag: Dag, chip: Chip, s: _State, knobs: F64, rng: U64, events: I32, kicks: int, most: float, profile: I32
 ) -> bool:
     """Route from state s to the end.
 
     Args:
         kicks: random SWAPs to begin with.
         most: give up when more native gates than this are spent.
+        profile: shape (gates + 1,): give up as well when more than this are spent after so many gates; or of
+            shape (0,).
 
     Returns:
         whether the end was reached.
     """
-    size, patience = int(knobs[LOOKAHEAD]), knobs[PATIENCE]
-    scratch = np.empty(2 * (len(dag.first) + len(dag.after)) + 16, np.int32)
-    _drain(dag, chip, s, events)
-    _look_ahead(dag, s, size, scratch)
-    while s.tally[_FRONT] > 0:
+    size, patience, fresh = int(knobs[LOOKAHEAD]), knobs[PATIENCE], True
+    while True:
+        if _drain(dag, chip, s, events) or fresh:
+            if not fresh:
+                s.tally[_STALE] = 0
+                s.decay[:] = 1.0
+            _look_ahead(dag, s, size)
+            fresh = False
+        if s.tally[_FRONT] == 0:
+            return True
         if s.tally[_COST] > most:
+            return False
+        if len(profile) and s.tally[_COST] > profile[s.tally[_EVENTS] - s.tally[_SWAPS]]:
             return False
         if s.tally[_STALE] >= patience:
             _release(dag, chip, s, events)
             patience = max(_LEAST_PATIENCE, patience / 2)  # the knobs do not suit: waste no more time
+            continue
+        if kicks > 0:
+            p, q = _any_swap(dag, chip, s, rng)
+            kicks -= 1
         else:
-            if kicks > 0:
-                p, q = _any_swap(dag, chip, s, rng)
-                kicks -= 1
-            else:
-                p, q = _pick_swap(dag, chip, s, knobs, rng)
-            _apply_swap(dag, chip, s, p, q, events)
-            s.tally[_STALE] += 1
-            s.decay[p] += knobs[DECAY]
-            s.decay[q] += knobs[DECAY]
-            if s.tally[_STALE] % _DECAY_RESET == 0:
-                s.decay[:] = 1.0
-        if _drain(dag, chip, s, events):
-            s.tally[_STALE] = 0
+            p, q = _pick_swap(dag, chip, s, knobs, rng)
+        _apply_swap(dag, chip, s, p, q, events)
+        s.tally[_STALE] += 1
+        s.decay[p] += knobs[DECAY]
+        s.decay[q] += knobs[DECAY]
+        if s.tally[_STALE] % _DECAY_RESET == 0:
             s.decay[:] = 1.0
-            _look_ahead(dag, s, size, scratch)
-    return True
 
 
 @numba.njit(cache=True, nogil=True)
@@ -717,15 +886,228 @@ def refine(
 
 
 @numba.njit(cache=True, nogil=True)
-def _follow(dag: Dag, chip: Chip, s: _State, events: I32, cut: int, out: I32) -> None:
-    """Repeat the first `cut` events."""
-    for i in range(cut):
-        g = events[i, 0]
-        if g >= 0:
-            s.waiting[g] = _QUEUED
-            _execute(dag, chip, s, g, out)
-        else:
-            _apply_swap(dag, chip, s, -1 - g, events[i, 1], out)
+def turn(
+    dag: Dag, back: Dag, chip: Chip, place: I32, knobs: F64, seed: int, price: F64, most: float, returns: bool
+) -> tuple[I32, I32, float, int]:
+    """One round of the bidirectional layout search, counted in work.
+
+    Args:
+        dag, back: the circuit and its reverse.
+        chip: where.
+        place: shape (logical,): the layout at the beginning; or, if `returns`, the one at the end, from which
+            a pass over the reversed circuit leads to a layout at the beginning.
+        knobs: shape (NUM_KNOBS,).
+        seed: of the tie breaks.
+        price: shape (4,): weights of the entries of a score.
+        most: give up when the forward pass spends more native gates than this.
+        returns: whether a pass over the reversed circuit comes first.
+
+    Returns:
+        the layouts at the beginning and at the end of the forward pass, its total (infinite if it was given
+        up), and the work: gates, and SWAPs that were scored.
+    """
+    work = 0
+    rooms = _rooms(dag, chip, len(place), int(knobs[LOOKAHEAD]))
+    nothing = np.empty((0, 2), np.int32)
+    chip = _bare_chip(chip)
+    if returns:
+        reverse = _bare_dag(back)
+        s = _begin(reverse, chip, place, knobs, rooms)
+        _fill_queue(s)
+        _go_on(reverse, chip, s, knobs, _seeded(seed + 50), nothing, 0, np.inf, _NO_PROFILE)
+        work += s.tally[_WORK] + s.tally[_EVENTS]
+        place = s.place.copy()
+    straight = _bare_dag(dag)
+    s = _begin(straight, chip, place, knobs, rooms)
+    _fill_queue(s)
+    ended = _go_on(straight, chip, s, knobs, _seeded(seed), nothing, 0, most, _NO_PROFILE)
+    work += s.tally[_WORK] + s.tally[_EVENTS]
+    total: float = (_score(s) * price).sum() if ended else np.inf
+    end = s.place.copy()
+    _keep(rooms)
+    return place, end, total, work
+
+
+class _Album(NamedTuple):
+    """Copies of the rooms of a state at some events of a route.
+
+    Attributes:
+        event: shape (copies,): how many events had been.
+        whole, long, real: shape (copies, size of the room).
+    """
+
+    event: I64
+    whole: I32
+    long: I64
+    real: F64
+
+
+@numba.njit(cache=True, nogil=True)
+def _album(rooms: _Rooms, events: int) -> _Album:
+    """Room for the copies, evenly spread over that many events."""
+    copies = int(max(2, min(24, events // 8, _ALBUM // len(rooms.whole))))
+    return _Album(
+        np.arange(copies) * events // copies,
+        np.empty((copies, len(rooms.whole)), np.int32),
+        np.empty((copies, len(rooms.long)), np.int64),
+        np.empty((copies, len(rooms.real)), np.float64),
+    )
+
+
+@numba.njit(cache=True, nogil=True)
+def _recall(album: _Album, k: int, rooms: _Rooms) -> None:
+    """Put copy k back."""
+    rooms.whole[:] = album.whole[k]
+    rooms.long[:] = album.long[k]
+    rooms.real[:] = album.real[k]
+
+
+@numba.njit(cache=True, nogil=True)
+def _rehearse(
+    dag: Dag, chip: Chip, s: _State, rooms: _Rooms, album: _Album, events: I32, k: int, out: I32
+) -> None:
+    """Repeat a route from copy k on, which is there already, and take the copies behind it."""
+    at = album.event[k]
+    _recall(album, k, rooms)
+    for i in range(at):
+        out[i, 0] = events[i, 0]
+        out[i, 1] = -1 if events[i, 0] >= 0 and events[i, 1] >= 2 * at else events[i, 1]
+    for j in range(k + 1, len(album.event) + 1):
+        cut = album.event[j] if j < len(album.event) else len(events)
+        _follow(dag, chip, s, events, at, cut, out)
+        at = cut
+        if j < len(album.event):
+            album.whole[j] = rooms.whole
+            album.long[j] = rooms.long
+            album.real[j] = rooms.real
+    s.trace[len(dag.first)] = s.tally[_COST]
+
+
+@numba.njit(cache=True, nogil=True)
+def climb(
+    dag: Dag,
+    back: Dag,
+    chip: Chip,
+    place: I32,
+    events: I32,
+    budget: int,
+    knobs: F64,
+    seed: int,
+    price: F64,
+    both: bool,
+    slack: int,
+) -> tuple[I32, I32, float, int]:
+    """`polish` within a budget of work. A try ends early where it has spent `slack` native gates more than
+    the route at hand had after as many gates, and begins at a copy of the state that was taken on the way.
+
+    Args:
+        dag, back, chip, place, events, knobs, seed, price, both: as in `polish`.
+        budget: gates and scored SWAPs (`turn`).
+        slack: see above.
+
+    Returns:
+        the layout, the events, the total, and the work.
+    """
+    rng = _seeded(seed + 77)
+    spent, turned, backwards, size = 0, 0, 0, int(knobs[:, LOOKAHEAD].max())
+    turns = max(1, min(12, budget // (8 * len(events) + 1)))
+    rooms = _rooms(dag, chip, len(place), size)
+    chip, ways = _bare_chip(chip), (_bare_dag(dag), _bare_dag(back))
+    s = _views(ways[0], chip, len(place), size, rooms)
+    place, events, total, album = _staged(ways[0], chip, s, rooms, place, events, knobs[0], price)
+    bound = s.trace.copy() + np.int32(slack)
+    while spent < budget:
+        if both and turns > 1 and spent >= (turned + 1) * budget // turns:
+            turned += 1
+            backwards = 1 - backwards
+            spent += 2 * len(events)
+            place, events, total, album = _staged(
+                ways[backwards], chip, s, rooms, _ending(place, events), events[::-1].copy(), knobs[0], price
+            )
+            bound = s.trace.copy() + np.int32(slack)
+        d = ways[backwards]
+        trial_knobs = _shaken(knobs, rng)
+        cut = _below(rng, len(events))
+        k = np.searchsorted(album.event, cut, side="right") - 1
+        _recall(album, k, rooms)
+        _tune(s, trial_knobs)
+        out = np.empty((2 * len(events) + 64, 2), np.int32)
+        at = album.event[k]
+        for i in range(at):
+            out[i, 0] = events[i, 0]
+            out[i, 1] = -1 if events[i, 0] >= 0 and events[i, 1] >= 2 * at else events[i, 1]
+        _follow(d, chip, s, events, at, cut, _bare(out))
+        _fill_queue(s)
+        limit = total / price[COST] + 4
+        ended = _go_on(d, chip, s, trial_knobs, rng, _bare(out), _below(rng, 3), limit, bound)
+        spent += s.tally[_WORK] - album.long[k, len(s.level) + _WORK] + 2 * (s.tally[_EVENTS] - at) + 20
+        if not ended:
+            continue
+        value = (_score(s) * price).sum()
+        if value <= total and s.tally[_EVENTS] <= len(out):
+            total = value
+            events = out[: s.tally[_EVENTS]].copy()
+            spent += len(events) - at
+            if album.event[-1] >= len(events):
+                place, events, total, album = _staged(d, chip, s, rooms, place, events, knobs[0], price)
+            else:
+                out = np.empty((len(events), 2), np.int32)
+                _rehearse(d, chip, s, rooms, album, events, k, out)
+            bound = s.trace.copy() + np.int32(slack)
+    if backwards:
+        place, events = _ending(place, events), events[::-1].copy()
+    place, events, total, album = _staged(ways[0], chip, s, rooms, place, events, knobs[0], price)
+    _keep(rooms)
+    return place, events, total, spent
+
+
+@numba.njit(cache=True, nogil=True)
+def _staged(
+    dag: Dag, chip: Chip, s: _State, rooms: _Rooms, place: I32, events: I32, knobs: F64, price: F64
+) -> tuple[I32, I32, Any, _Album]:
+    """A route repeated from its beginning: the layout there, its events as this direction records them, its
+    total, and copies on the way."""
+    _reset(dag, s, place, knobs)
+    album = _album(rooms, len(events))
+    album.whole[0] = rooms.whole
+    album.long[0] = rooms.long
+    album.real[0] = rooms.real
+    out = np.empty((len(events), 2), np.int32)
+    _rehearse(dag, chip, s, rooms, album, events, 0, out)
+    total: float = (_score(s) * price).sum()
+    return place.copy(), out, total, album
+
+
+@numba.njit(cache=True, nogil=True)
+def _ending(place: I32, events: I32) -> I32:
+    """The layout at the end of a route."""
+    out = place.copy()
+    for i in range(len(events)):
+        if events[i, 0] < 0:
+            p, q = -1 - events[i, 0], events[i, 1]
+            for x in range(len(out)):
+                if out[x] == p:
+                    out[x] = q
+                elif out[x] == q:
+                    out[x] = p
+    return out
+
+
+@numba.njit(cache=True, nogil=True, forceinline=True)
+def _repeat(dag: Dag, chip: Chip, s: _State, what: int, other: int, out: I32) -> None:
+    """Repeat one event."""
+    if what >= 0:
+        s.waiting[what] = _QUEUED
+        _execute(dag, chip, s, what, out)
+    else:
+        _apply_swap(dag, chip, s, -1 - what, other, out)
+
+
+@numba.njit(cache=True, nogil=True)
+def _follow(dag: Dag, chip: Chip, s: _State, events: I32, begin: int, cut: int, out: I32) -> None:
+    """Repeat the events from `begin` up to `cut`."""
+    for i in range(begin, cut):
+        _repeat(dag, chip, s, events[i, 0], events[i, 1], out)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -766,44 +1148,47 @@ def polish(
         the layout, the events, and the total.
     """
     rng = _seeded(seed + 77)
-    if tries <= 0:
-        return place, events, _replayed(dag, chip, place, events, knobs[0], price)[1]
+    rooms = _rooms(dag, chip, len(place), int(knobs[:, LOOKAHEAD].max()))
+    chip, ways = _bare_chip(chip), (_bare_dag(dag), _bare_dag(back))
     turn = max(1, tries // 12)
-    backwards = False
-    end, total = _replayed(dag, chip, place, events, knobs[0], price)
+    backwards = 0
+    end, total = _replayed(ways[0], chip, place, events, knobs[0], price, rooms)
     for step in range(tries):
         if both and step % turn == turn - 1:
             place, events = end, events[::-1].copy()
-            backwards = not backwards
-            end, total = _replayed(back if backwards else dag, chip, place, events, knobs[0], price)
-        d = back if backwards else dag
+            backwards = 1 - backwards
+            end, total = _replayed(ways[backwards], chip, place, events, knobs[0], price, rooms)
+        d = ways[backwards]
         trial_knobs = _shaken(knobs, rng)
-        s = _new_state(d, chip, place, trial_knobs)
+        s = _begin(d, chip, place, trial_knobs, rooms)
         out = np.empty((2 * len(events) + 64, 2), np.int32)
-        _follow(d, chip, s, events, _below(rng, len(events)), out)
+        _follow(d, chip, s, events, 0, _below(rng, len(events)), _bare(out))
         _fill_queue(s)
         most = total / price[COST] + 4
-        if not _go_on(d, chip, s, trial_knobs, rng, out, _below(rng, 3), most):
+        if not _go_on(d, chip, s, trial_knobs, rng, _bare(out), _below(rng, 3), most, _NO_PROFILE):
             continue
         value = (_score(s) * price).sum()
         if value <= total and s.tally[_EVENTS] <= len(out):
-            events, end, total = out[: s.tally[_EVENTS]].copy(), s.place, value
+            events, end, total = out[: s.tally[_EVENTS]].copy(), s.place.copy(), value
     if backwards:
         place, events = end, events[::-1].copy()
-        end, total = _replayed(dag, chip, place, events, knobs[0], price)
-    s = _new_state(dag, chip, place, knobs[0])
+        end, total = _replayed(ways[0], chip, place, events, knobs[0], price, rooms)
+    s = _begin(ways[0], chip, place, knobs[0], rooms)
     out = events.copy()
-    _follow(dag, chip, s, events, len(events), out)
+    _follow(ways[0], chip, s, events, 0, len(events), out)
+    _keep(rooms)
     return place, out, total
 
 
 @numba.njit(cache=True, nogil=True)
-def _replayed(dag: Dag, chip: Chip, place: I32, events: I32, knobs: F64, price: F64) -> tuple[I32, Any]:
+def _replayed(
+    dag: Dag, chip: Chip, place: I32, events: I32, knobs: F64, price: F64, rooms: _Rooms
+) -> tuple[I32, Any]:
     """The final layout and the total of a recorded route."""
-    s = _new_state(dag, chip, place, knobs)
-    _follow(dag, chip, s, events, len(events), np.empty((0, 2), np.int32))
+    s = _begin(dag, chip, place, knobs, rooms)
+    _follow(dag, chip, s, events, 0, len(events), np.empty((0, 2), np.int32))
     total: float = (_score(s) * price).sum()
-    return s.place, total
+    return s.place.copy(), total
 
 
 @numba.njit(cache=True, nogil=True)
@@ -942,6 +1327,83 @@ def anneal_layout(
             if y >= 0:
                 place[y] = p
     return place
+
+
+@numba.njit(cache=True, nogil=True)
+def embed(
+    begin: I32,
+    earlier: I32,
+    later: I32,
+    neighbours: I32,
+    near: NDArray[np.bool_],
+    most: int,
+    steps: int,
+    seed: int,
+) -> tuple[I32, bool]:
+    """Ways to put the vertices of a graph, one after the other, on different qubits so that its edges are on
+    couplings: backtracking from random choices. A vertex stands beside those before it; one with no edge to
+    these may stand anywhere.
+
+    Args:
+        begin, earlier: the neighbours of vertex v that come before it are
+            `earlier[begin[v]:begin[v + 1]]`.
+        later: shape (vertices,): how many of its neighbours come after it.
+        neighbours: shape (n, largest degree), -1 fills up.
+        near: shape (n, n): whether two qubits are coupled.
+        most: ways to find.
+        steps: qubits to try, over all.
+        seed: of the choices.
+
+    Returns:
+        the ways, shape (found, vertices), and whether there are no others.
+    """
+    size, (n, degree) = len(later), neighbours.shape
+    rng = _seeded(seed)
+    found, tried, v = 0, 0, 0
+    out = np.empty((most, size), np.int32)
+    if size == 0 or most == 0:
+        return out[:0], False
+    image, free = np.empty(size, np.int32), np.ones(n, np.bool_)
+    tries, shift = np.zeros(size, np.int32), np.zeros(size, np.int32)
+    shift[0] = _below(rng, n)
+    while True:
+        lone = begin[v] == begin[v + 1]
+        width = n if lone else degree
+        chosen = np.int64(-1)
+        while chosen < 0 and tries[v] < width:
+            k = np.int64((tries[v] + shift[v]) % width)
+            p = k
+            if not lone:
+                p = np.int64(neighbours[image[earlier[begin[v]]], k])
+            tries[v] += 1
+            if p < 0 or not free[p]:
+                continue
+            tried += 1
+            fits = True
+            for i in range(begin[v], begin[v + 1]):
+                fits = fits and near[p, image[earlier[i]]]
+            if fits and _exits(neighbours, free, p) >= later[v]:
+                chosen = p
+        if chosen >= 0:
+            image[v] = chosen
+            if v == size - 1:
+                out[found] = image
+                found += 1
+                if found == most:
+                    return out, False
+                continue
+            free[chosen] = False
+            v += 1
+            tries[v] = 0
+            shift[v] = _below(rng, n)
+            if tried < steps:
+                continue
+        if tried >= steps:
+            return out[:found], False
+        v -= 1
+        if v < 0:
+            return out[:found], True
+        free[image[v]] = True
 
 
 @numba.njit(cache=True, nogil=True)

@@ -1,7 +1,7 @@
 """Place: which physical qubit each logical qubit starts on.
 
 1. A perfect placement, where every interaction is on an edge: paths and rings by growing them in the chip,
-   other graphs by subgraph isomorphism (VF2) with a budget, after conditions that rule most hopeless cases
+   other graphs by backtracking with a budget, after conditions that rule most hopeless cases
    out at once.
 2. Else the layout from which routing costs least: SABRE's bidirectional search (Li, Ding, Xie 2019,
    arXiv:1809.02573) from many starts, then hill climbing over parts of
@@ -17,6 +17,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
@@ -49,10 +50,14 @@ PRICES: Final = {
 }
 """Objective -> weights of (swaps, native gates, depth, minus log fidelity)."""
 
-_VF2_CALLS: Final = 20_000
-_VF2_TRIES: Final = 24
-_VF2_FOUND: Final = 60
-_CHAINS: Final = 24
+_EMBED_STEPS: Final = (3_000,) * 8 + (30_000,) * 6
+"""Qubits tried by each search for a perfect placement."""
+_EMBEDDED: Final = 40
+"""Perfect placements that each looks for if they differ."""
+_SPREAD: Final = 5
+_BEGUN_STEPS: Final = 2_000
+"""The same for a placement of a circuit's beginning."""
+_CHAINS: Final = 12
 _LONG: Final = 8_000
 _MOST_STRETCHES: Final = 600
 _SHORT: Final = 10_000.0
@@ -142,6 +147,7 @@ def _per_qubit(circuit: Circuit, rows: NDArray[np.bool_]) -> NDArray[np.float64]
     ).astype(np.float64)
 
 
+@lru_cache(maxsize=16)
 def chip_of(device: Device) -> Chip:
     """The coupling graph as the kernels want it."""
     from qattn_compiler.passes.circuit.kernels import Chip
@@ -192,6 +198,7 @@ def loss(problem: Problem, device: Device, layouts: Layout) -> NDArray[np.float6
 # --- components
 
 
+@lru_cache(maxsize=16)
 def zones(device: Device) -> NDArray[np.int32]:
     """Shape (n,): number of the connected component of each physical qubit."""
     return _components(device.num_qubits, device.edges)
@@ -219,6 +226,9 @@ def homes(problem: Problem, device: Device) -> NDArray[np.int32]:
         )
     home = np.full(problem.size, -1, dtype=np.int32)
     busy = np.unique(problem.pairs)
+    if not zones(device).any():  # all of the chip is connected
+        home[busy] = 0
+        return home
     if not len(busy):
         return home
     group = _components(problem.size, problem.pairs)
@@ -277,7 +287,7 @@ def perfect(problem: Problem, device: Device, seed: int = 0) -> Layout | None:
         found = list(_chains(problem, device, rng))
         if found:
             return _complete(problem, device, found)
-    return _complete(problem, device, list(_isomorphisms(problem, device, rng)))
+    return _complete(problem, device, _embeddings(problem, device, rng))
 
 
 def _may_embed(problem: Problem, device: Device) -> bool:
@@ -290,44 +300,72 @@ def _may_embed(problem: Problem, device: Device) -> bool:
     have = np.sort(np.bincount(device.edges.ravel(), minlength=device.num_qubits))
     if (want > have).any():
         return False
-    return not nx.is_bipartite(device.graph) or bool(nx.is_bipartite(nx.Graph(problem.pairs.tolist())))
+    return not _is_bipartite(device) or bool(nx.is_bipartite(nx.Graph(problem.pairs.tolist())))
 
 
-def _isomorphisms(problem: Problem, device: Device, rng: np.random.Generator) -> Iterator[dict[int, int]]:
-    """Subgraph isomorphisms logical -> physical, from several numberings of the chip so that they are spread
-    over it."""
-    import rustworkx as rx
+@lru_cache(maxsize=16)
+def _is_bipartite(device: Device) -> bool:
+    import networkx as nx
 
-    found = 0
-    for attempt in range(_VF2_TRIES):
-        # A fresh numbering often ends in milliseconds what another does not find in minutes.
-        names = _outwards(problem, rng) if attempt % 2 else np.unique(problem.pairs).tolist()
-        index = {q: i for i, q in enumerate(names)}
-        small, large = rx.PyGraph(), rx.PyGraph()
-        small.add_nodes_from(names)
-        small.add_edges_from_no_data([(index[a], index[b]) for a, b in problem.pairs.tolist()])
-        label = rng.permutation(device.num_qubits) if attempt else np.arange(device.num_qubits)
-        large.add_nodes_from(range(device.num_qubits))
-        large.add_edges_from_no_data([(int(label[a]), int(label[b])) for a, b in device.edges])
-        back = np.argsort(label)
-        mappings = rx.vf2_mapping(
-            large, small, subgraph=True, induced=False, id_order=attempt % 2 == 1, call_limit=_VF2_CALLS
-        )
-        for mapping in islice(mappings, _VF2_FOUND):
-            found += 1
-            yield {names[s]: int(back[p]) for p, s in mapping.items()}
-        if found >= 6 * _VF2_FOUND or (found and attempt >= 5):
-            return
+    return bool(nx.is_bipartite(device.graph))
 
 
-def _outwards(problem: Problem, rng: np.random.Generator) -> list[int]:
+@lru_cache(maxsize=16)
+def _has_errors(device: Device) -> bool:
+    """Whether equal layouts differ in what is known of errors."""
+    known = (device.edge_error, device.qubit_error, device.readout_error)
+    return any(bool(np.isfinite(error).any()) for error in known)
+
+
+def _embeddings(problem: Problem, device: Device, rng: np.random.Generator) -> list[dict[int, int]]:
+    """Subgraph isomorphisms logical -> physical, from several places of the chip so that they are spread over
+    it; one if nothing is known of errors."""
+    chip, near = chip_of(device), np.ascontiguousarray(device.adjacency)
+    enough = _EMBEDDED if _has_errors(device) else 1
+    found: list[dict[int, int]] = []
+    for attempt, steps in enumerate(_EMBED_STEPS):
+        # A fresh order often ends in milliseconds what another does not find in minutes.
+        more, is_all = _embedded(problem.pairs, problem.size, chip, near, enough, steps, rng)
+        found += more
+        if is_all or (len(found) >= enough and (enough == 1 or attempt >= _SPREAD)):
+            break
+    return found
+
+
+def _embedded(
+    pairs: NDArray[np.int32],
+    size: int,
+    chip: Chip,
+    near: NDArray[np.bool_],
+    most: int,
+    steps: int,
+    rng: np.random.Generator,
+) -> tuple[list[dict[int, int]], bool]:
+    """Ways to put pairs on couplings (`kernels.embed`), and whether these are all."""
+    from qattn_compiler.passes.circuit import kernels
+
+    order = _outwards(pairs, size, rng)
+    rank = np.empty(size, dtype=np.int64)
+    rank[order] = np.arange(len(order))
+    ends = np.sort(rank[pairs], axis=1)
+    ends = ends[np.argsort(ends[:, 1], kind="stable")]
+    begin = np.searchsorted(ends[:, 1], np.arange(len(order) + 1)).astype(np.int32)
+    later = np.bincount(ends[:, 0], minlength=len(order)).astype(np.int32)
+    pick = int(rng.integers(1 << 30))
+    ways, is_all = kernels.embed(
+        begin, ends[:, 0].astype(np.int32), later, chip.neighbours, near, most, steps, pick
+    )
+    return [dict(zip(order, way.tolist(), strict=True)) for way in ways], bool(is_all)
+
+
+def _outwards(pairs: NDArray[np.int32], size: int, rng: np.random.Generator) -> list[int]:
     """The interacting qubits, part by part, each next to those before it where that is possible: the one with
     most partners among them, then the one with most partners, then any."""
     near: dict[int, set[int]] = {}
-    for a, b in problem.pairs.tolist():
+    for a, b in pairs.tolist():
         near.setdefault(a, set()).add(b)
         near.setdefault(b, set()).add(a)
-    luck = rng.random(problem.size)
+    luck = rng.random(size)
     ties = dict.fromkeys(near, 0)
     order: list[int] = []
     while ties:
@@ -347,8 +385,10 @@ def _chains(problem: Problem, device: Device, rng: np.random.Generator) -> Itera
     order = rings[0] if rings else [q for path in paths for q in path]
     chip = chip_of(device)
     found = missed = 0
-    while found < _CHAINS and missed < 4:
-        spots = _chain(chip, len(order), bool(rings), _CHAIN_STEPS, int(rng.integers(1 << 30)))
+    enough = _CHAINS if _has_errors(device) else 1
+    steps = min(_CHAIN_STEPS, _CHAIN_STEPS // 100 * len(order))
+    while found < enough and missed < 3:
+        spots = _chain(chip, len(order), bool(rings), steps, int(rng.integers(1 << 30)))
         if len(spots) < len(order):
             missed += 1
             continue
@@ -357,11 +397,14 @@ def _chains(problem: Problem, device: Device, rng: np.random.Generator) -> Itera
             yield dict(zip(order, turned.tolist(), strict=True))
 
 
-def _chain(chip: Chip, length: int, closed: bool, steps: int, seed: int) -> NDArray[np.int32]:
-    """A ring of that length, or a path that is at most that long."""
+def _chain(
+    chip: Chip, length: int, closed: bool, steps: int, seed: int, allowed: NDArray[np.bool_] | None = None
+) -> NDArray[np.int32]:
+    """A ring of that length, or a path that is at most that long; of qubits that are allowed."""
     from qattn_compiler.passes.circuit import kernels
 
-    allowed = np.ones(len(chip.neighbours), dtype=np.bool_)
+    if allowed is None:
+        allowed = np.ones(len(chip.neighbours), dtype=np.bool_)
     if closed:
         return np.asarray(kernels.ring(chip.neighbours, allowed, length, steps, seed))
     # A path is cut from a ring where there is one: rings grow by bumps and do not get stuck at their ends.
@@ -480,9 +523,9 @@ def search(
     if not polish >= 0:
         raise OptionError(f"polish={polish}: a number, 0 or more, was expected")
     whole, home = problem, homes(problem, device)
-    is_long = len(whole.eras.hard) > _LONG
+    problem = beginning(whole)
+    is_long = problem is not whole
     if is_long:
-        problem = read(whole.circuit.with_rows(np.arange(whole.eras.hard[_LONG // 4])))
         trials = max(1, trials // 4)
     chip = chip_of(device)
     price = np.array(PRICES[objective])
@@ -496,7 +539,8 @@ def search(
     with _pool(problem, effort) as pool:
         tried = _tried(pool, problem, chip, starts, knobs, effort.rounds, seed, price)
         if is_long:
-            return _through(whole, device, chip, knobs, tried[0], seed, initial is None)
+            layout, _, _, how = tried[0]
+            return through(whole, device, layout, knobs[how], how, seed, initial is None)
 
         def polished(number: int) -> Choice:
             place, pass_seed, total, k = tried[number]
@@ -529,12 +573,18 @@ class Alone:
         return map(function, *columns)
 
 
-def _pool(problem: Problem, effort: Effort) -> ThreadPoolExecutor | Alone:
+Pool = ThreadPoolExecutor | Alone
+
+
+def pool(wide: bool) -> Pool:
+    """Threads, or none where they are not worth their start."""
+    return ThreadPoolExecutor(_workers()) if wide else Alone()
+
+
+def _pool(problem: Problem, effort: Effort) -> Pool:
     """Threads, or none for a search of some milliseconds."""
     passes = effort.trials * (2 * effort.rounds - 1) + effort.routes * effort.tries
-    if passes * _microseconds(problem) < _SHORT:
-        return Alone()
-    return ThreadPoolExecutor(_workers())
+    return pool(passes * _microseconds(problem) >= _SHORT)
 
 
 def _microseconds(problem: Problem) -> float:
@@ -548,7 +598,7 @@ def _workers() -> int:
 
 
 def _tried(
-    pool: ThreadPoolExecutor | Alone,
+    pool: Pool,
     problem: Problem,
     chip: Chip,
     starts: NDArray[np.int32],
@@ -580,23 +630,34 @@ def _tried(
     return sorted(found, key=lambda trial: trial[2])
 
 
-def _through(
+def beginning(problem: Problem) -> Problem:
+    """The problem, or the beginning of a long one."""
+    hard = problem.eras.hard
+    return read(problem.circuit.with_rows(np.arange(hard[_LONG // 4]))) if len(hard) > _LONG else problem
+
+
+def through(
     problem: Problem,
     device: Device,
-    chip: Chip,
+    layout: Layout,
     knobs: NDArray[np.float64],
-    trial: tuple[Layout, int, float, int],
+    how: int,
     seed: int,
     movable: bool,
 ) -> Choice:
-    """One pass over a long circuit, from the layout that is best for its beginning."""
-    layout, _, _, how = trial
+    """One pass over a long circuit, from the layout that is best for its beginning.
+
+    Args:
+        knobs: shape (NUM_KNOBS,): set number `how`.
+        movable: whether another layout may be taken.
+    """
+    chip = chip_of(device)
     # Idle in the beginning is not idle for good: only a layout that keeps the parts together will do.
     home = homes(problem, device)
     if movable and ((home >= 0) & (zones(device)[layout] != home)).any():
         layout = _starts(problem, device, home, chip, np.random.default_rng(0), 1)[0]
     dag, _ = problem.ways[how % len(problem.ways)]
-    return Choice(layout, record(dag, chip, layout, knobs[how], seed), 0.0, how)
+    return Choice(layout, record(dag, chip, layout, knobs, seed), 0.0, how)
 
 
 def record(dag: Dag, chip: Chip, layout: Layout, knobs: NDArray[np.float64], seed: int) -> NDArray[np.int32]:
@@ -659,7 +720,7 @@ def _starts(
     from qattn_compiler.passes.circuit import kernels
 
     zone = zones(device)
-    centers = _centers(device, min(problem.size, device.num_qubits), chip)
+    centers = good_centers(device, min(problem.size, device.num_qubits))
     starts = np.empty((trials, problem.size), dtype=np.int32)
     for t in range(trials):
         center = int(centers[t // 2 % len(centers)] if t % 2 else rng.integers(device.num_qubits))
@@ -668,7 +729,7 @@ def _starts(
         starts[t] = kernels.grow_layout(
             problem.pairs, weights, chip, zone, home, center, noise, int(rng.integers(1 << 30))
         )
-    near, begin, tie = _ties(problem)
+    near, begin, tie = ties(problem)
     for t in range(trials):
         hot = _HEAT[t % len(_HEAT)]
         if hot:
@@ -680,6 +741,17 @@ def _starts(
     return starts if lined is None else np.concatenate([lined[None], starts])
 
 
+def special_starts(problem: Problem, device: Device, home: Layout, seed: int) -> list[Layout]:
+    """Layouts along paths of the chip, for circuits that they suit."""
+    chip, rng = chip_of(device), np.random.default_rng(seed)
+    lined = _lined(problem, home, chip, int(rng.integers(1 << 30)))
+    stretched = list(islice(_stretched(problem, device, home, chip, rng), 2))
+    begun = _begun(problem, device, home, rng)
+    found = [one for one in (lined, begun, *stretched) if one is not None]
+    zone = zones(device)
+    return [layout for layout in found if not ((home >= 0) & (zone[layout] != home)).any()]
+
+
 def _lined(problem: Problem, home: Layout, chip: Chip, seed: int) -> Layout | None:
     """A start for circuits in which most pairs interact: all qubits along a path of the chip, in the order of
     their first gates. From there SWAPs of neighbours by turns bring every pair together, in a depth linear in
@@ -687,7 +759,7 @@ def _lined(problem: Problem, home: Layout, chip: Chip, seed: int) -> Layout | No
     size = problem.size
     if size < _FEW or 4 * len(problem.pairs) < size * (size - 1) or len(np.unique(home)) > 1:
         return None
-    path = _chain(chip, size, False, _CHAIN_STEPS, seed)
+    path = _chain(chip, size, False, _CHAIN_STEPS, seed, _around(chip, home))
     if len(path) < size:
         return None
     wires = problem.circuit.wires[problem.eras.hard]
@@ -699,7 +771,62 @@ def _lined(problem: Problem, home: Layout, chip: Chip, seed: int) -> Layout | No
     return layout
 
 
-def _ties(problem: Problem) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]:
+def _begun(problem: Problem, device: Device, home: Layout, rng: np.random.Generator) -> Layout | None:
+    """A start from which no SWAP is needed for as long as possible, for circuits that keep to few pairs: as
+    many of them as can be, in the order of their first gates, are on couplings; the other qubits near those
+    that they meet soon."""
+    if len(problem.pairs) > 6 * problem.size or len(np.unique(home)) > 1 or problem.size < _FEW:
+        return None
+    eras, circuit = problem.eras, problem.circuit
+    inner = eras.hard[circuit.is_two_qubit[eras.hard]]
+    ends = np.sort(circuit.wires[inner, :2], axis=1)
+    _, first = np.unique(ends, axis=0, return_index=True)
+    pairs = ends[np.sort(first)].astype(np.int32)
+    chip, near = chip_of(device), np.ascontiguousarray(device.adjacency)
+    low, high, best = 0, len(pairs), dict[int, int]()
+    while low < high:
+        middle = (low + high + 1) // 2
+        found = _embedded(pairs[:middle], problem.size, chip, near, 1, _BEGUN_STEPS, rng)[0]
+        low, high = (middle, high) if found else (low, middle - 1)
+        best = found[0] if found else best
+    layout = np.full(problem.size, -1, dtype=np.int32)
+    layout[list(best)] = list(best.values())
+    return _filled(problem, chip, layout, _around(chip, home))
+
+
+def _filled(problem: Problem, chip: Chip, layout: Layout, allowed: NDArray[np.bool_]) -> Layout:
+    """A layout with all qubits that had no place near those that they meet soon."""
+    size = problem.size
+    tie = np.zeros((size, size))
+    tie[problem.pairs[:, 0], problem.pairs[:, 1]] = problem.early
+    tie += tie.T
+    free = allowed.copy()
+    free[layout[layout >= 0]] = False
+    while (layout < 0).any():
+        placed = layout >= 0
+        pull = np.where(placed, -1.0, tie[:, placed].sum(axis=1))
+        x = int(pull.argmax())
+        spots = np.flatnonzero(free)
+        cost = chip.distance[np.ix_(spots, layout[placed])] @ tie[x, placed]
+        layout[x] = spots[int(cost.argmin())]
+        free[layout[x]] = False
+    return layout
+
+
+def _around(chip: Chip, home: Layout) -> NDArray[np.bool_]:
+    """Shape (n,): the qubits of the part of the chip that the circuit's one part goes to."""
+    zone = _parts_of(chip)
+    inside = np.asarray(zone == home.max(initial=0))
+    return inside if np.count_nonzero(inside) >= len(home) else np.ones(len(zone), dtype=np.bool_)
+
+
+def _parts_of(chip: Chip) -> NDArray[np.int32]:
+    n = len(chip.neighbours)
+    first, k = np.nonzero(chip.neighbours >= 0)
+    return _components(n, np.stack([first, chip.neighbours[first, k]], axis=1).astype(np.int32))
+
+
+def ties(problem: Problem) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]:
     """Partners of each qubit, where each one's begin, and weights of mean 1."""
     both = np.concatenate([problem.pairs, problem.pairs[:, ::-1]])
     weights = np.tile(problem.weights / max(problem.weights.mean(), 1e-9), 2) if len(both) else np.zeros(0)
@@ -718,10 +845,12 @@ def _stretched(
         return
     rings, paths = _orders(problem)
     order = [q for chain in rings + paths for q in chain]
+    allowed = _around(chip, home)
     for _ in range(4):
         spots: NDArray[np.int32] = np.zeros(0, dtype=np.int32)
         for length in range(len(order), max(3, len(order) - 24), -1):
-            found = _chain(chip, length, False, _CHAIN_STEPS // 10, int(rng.integers(1 << 30)))
+            pick = int(rng.integers(1 << 30))
+            found = _chain(chip, length, False, _CHAIN_STEPS // 10, pick, allowed)
             spots = max(spots, found, key=len)
             if len(spots) >= length:
                 break
@@ -729,7 +858,7 @@ def _stretched(
             return
         layout = np.full(problem.size, -1, dtype=np.int32)
         layout[order[: len(spots)]] = spots
-        free = np.setdiff1d(np.arange(device.num_qubits), spots)
+        free = np.setdiff1d(np.flatnonzero(allowed), spots)
         for q in [*order[len(spots) :], *np.flatnonzero(degree == 0).tolist()]:
             near = chip.distance[free][:, [spots[0], spots[-1]]].sum(axis=1)
             pick = int(np.argmin(near))
@@ -738,9 +867,10 @@ def _stretched(
         yield layout
 
 
-def _centers(device: Device, size: int, chip: Chip) -> NDArray[np.int64]:
+@lru_cache(maxsize=64)
+def good_centers(device: Device, size: int) -> NDArray[np.int64]:
     """Physical qubits, those first whose `size` nearest are close together and err little."""
-    n = device.num_qubits
+    n, chip = device.num_qubits, chip_of(device)
     reach = np.sort(chip.distance, axis=1)[:, :size].mean(axis=1)
     degree = np.maximum((chip.neighbours >= 0).sum(axis=1), 1)
     around = chip.error.sum(axis=1) / degree

@@ -8,8 +8,9 @@ Unlike those it prices a SWAP by what it adds to the block before it: right afte
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,6 +21,8 @@ from qattn_compiler.circuit.table import Circuit, Extra
 from qattn_compiler.device import Device
 from qattn_compiler.errors import PassError, TargetError
 from qattn_compiler.passes.circuit import place as placing
+from qattn_compiler.passes.circuit.contest import Contest, Rules
+from qattn_compiler.passes.circuit.cost import entanglers
 from qattn_compiler.passes.circuit.place import Layout, Problem
 
 if TYPE_CHECKING:
@@ -29,6 +32,10 @@ if TYPE_CHECKING:
         Maps,
         TransformerContext,
     )
+
+
+_WORTH: Final = 0.8
+"""Where one circuit needs no SWAP, others are routed if they have at most this share of its entanglers."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +56,8 @@ class Route:
         decay: how much a qubit's price grows with each SWAP it is in; more gives less depth.
         objective: "count" (native two-qubit gates), "depth" or "fidelity".
         polish: how much the best routes are routed anew, stretch by stretch; 0: not at all.
+        passes: if above 0, a `contest.Contest` decides, within the work of so many passes, whatever `trials`
+            and `polish` say.
     """
 
     device: Device
@@ -58,6 +67,7 @@ class Route:
     decay: float = 0.001
     objective: str = "count"
     polish: float = 1.0
+    passes: float = 0.0
     name: ClassVar[str] = "route"
 
     def __post_init__(self) -> None:
@@ -126,19 +136,11 @@ class Route:
                 interact.
             PassError: a unitary acts on more than two qubits, or `initial` is no layout.
         """
-        placing.check_options(self.trials, self.lookahead, self.decay, self.objective)
-        problem = placing.read(circuit)
-        placing.homes(problem, self.device)
-        at_home = circuit.qubits == self.device.qubits
-        if initial is None and at_home:
-            initial = np.arange(circuit.num_qubits)
-        layout = None if initial is None else _checked(initial, problem, self.device)
-        if layout is None:
-            layout = placing.perfect(problem, self.device, self.seed)
-        if layout is not None and _fits(problem, self.device, layout):
-            unmoved = at_home and np.array_equal(layout, np.arange(len(layout)))
-            out = circuit if unmoved else relabel(circuit, self.device, layout)
-            return Routed(out, layout, layout.copy(), 0)
+        if self.passes > 0:
+            return self.best([circuit], initial)[0][1]
+        problem, layout, routed = self._begun(circuit, initial)
+        if routed is not None:
+            return routed
         choice = placing.search(
             problem,
             self.device,
@@ -151,7 +153,57 @@ class Route:
             initial=layout,
         )
         routed = _insert(problem, self.device, choice)
-        return routed if initial is not None else _settle(routed, self.device, self.seed)
+        return routed if layout is not None else _settle(routed, self.device, self.seed)
+
+    def best(self, circuits: Sequence[Circuit], initial: ArrayLike | None = None) -> list[tuple[int, Routed]]:
+        """Good routes of some of several circuits, the one that seems cheapest first.
+
+        Args:
+            circuits: that mean the same; as for `route`.
+            initial: as for `route`.
+
+        Returns:
+            (number of the circuit, its route); at least one.
+
+        Raises:
+            TargetError, PassError: see `route`.
+        """
+        begun = [self._begun(circuit, initial) for circuit in circuits]
+        done = [(number, one[2]) for number, one in enumerate(begun) if one[2] is not None]
+        least = _WORTH * min((entanglers(routed.circuit) for _, routed in done), default=1 << 60)
+        open_ones = [
+            number
+            for number, one in enumerate(begun)
+            if one[2] is None and entanglers(circuits[number]) < least
+        ]
+        if not open_ones:
+            return sorted(done, key=lambda one: entanglers(one[1].circuit))
+        problems = [begun[number][0] for number in open_ones]
+        layout = begun[open_ones[0]][1]
+        rules = Rules(self.seed, self.passes, self.lookahead, self.decay, self.objective)
+        for number, choice in Contest(problems, self.device, rules, layout).routes():
+            routed = _insert(problems[number], self.device, choice)
+            routed = routed if layout is not None else _settle(routed, self.device, self.seed)
+            done.append((open_ones[number], routed))
+        return done
+
+    def _begun(
+        self, circuit: Circuit, initial: ArrayLike | None
+    ) -> tuple[Problem, Layout | None, Routed | None]:
+        """What is to be routed, from which layout if that is given, and the route if no SWAP is needed."""
+        placing.check_options(self.trials, self.lookahead, self.decay, self.objective)
+        problem = placing.read(circuit)
+        placing.homes(problem, self.device)
+        at_home = circuit.qubits == self.device.qubits
+        if initial is None and at_home:
+            initial = np.arange(circuit.num_qubits)
+        layout = None if initial is None else _checked(initial, problem, self.device)
+        start = placing.perfect(problem, self.device, self.seed) if layout is None else layout
+        if start is None or not _fits(problem, self.device, start):
+            return problem, layout, None
+        unmoved = at_home and np.array_equal(start, np.arange(len(start)))
+        out = circuit if unmoved else relabel(circuit, self.device, start)
+        return problem, layout, Routed(out, start, start.copy(), 0)
 
 
 def relabel(circuit: Circuit, device: Device, layout: Layout) -> Circuit:

@@ -32,6 +32,8 @@ Layout = NDArray[np.int32]
 _RZ: Final = BY_NAME["rz"].code
 _CX: Final = BY_NAME["cx"].code
 _X: Final = BY_NAME["x"].code
+_DENSE: Final = 20
+"""CX and CZ in a region from which on networks are likely to win (`suits`)."""
 _NEGLIGIBLE: Final = 1e-12
 _MOST_BITS: Final = 1 << 27
 """Circuits with more rows times qubits are left to other routers."""
@@ -128,6 +130,7 @@ class RouteParities:
         device: the machine.
         seed: of choices among equals.
         tries: networks built for each region once the layout is chosen.
+        climbs: changes of the layout that are tried, at most.
         zero_inputs: the circuit begins in |0...0>, and only what becomes of that is kept
             (`SimplifyBoundaries`).
     """
@@ -135,6 +138,7 @@ class RouteParities:
     device: Device
     seed: int = 0
     tries: int = 8
+    climbs: int = _MOST_TRIES
     zero_inputs: bool = False
     name: ClassVar[str] = "route-parities"
 
@@ -166,9 +170,35 @@ class RouteParities:
         part = _part(self.device, start)
         if _work(stages, part) > _MOST_WORK:
             return None
-        place = _climbed(stages, part, np.searchsorted(part.vertices, start), self.seed, _GAIN * limit)
+        begin = np.searchsorted(part.vertices, start)
+        place: Ints | None = begin
+        if self.climbs:
+            place = _climbed(stages, part, begin, self.seed, _GAIN * limit, self.climbs)
         found = None if place is None else _networks(stages, part, place, self.seed, self.tries, limit)
         return None if found is None else _written(ready, self.device, stages, part, found)
+
+
+def suits(circuit: Circuit) -> bool:
+    """Whether parity networks are likely to win: many CX and CZ between gates of other kinds, and few phases
+    on parities of several qubits, whose place SWAPs would find as well."""
+    from qattn_compiler.circuit.kernels import layers
+
+    plain = circuit.extra < 0
+    code = np.where(plain, circuit.op, OPAQUE)
+    inner = circuit.is_two_qubit & ((_RULE_OF[code] >= 0) | (_KIND[code] >= 0))
+    if not inner.any() or (circuit.is_two_qubit & ~inner).any():
+        return False
+    phases = plain & np.isin(circuit.op, [BY_NAME[name].code for name in ("rzz", "cphase", "crz")])
+    links = int(inner.sum()) - int(phases.sum())
+    if links < _DENSE or phases.sum() > links / 4:
+        return False
+    walls = ~inner & (_RULE_OF[code] < 0) & (_KIND[code] < 0)
+    one_behind_another = int(layers(walls.astype(np.int64), circuit.wires, circuit.num_wires).max())
+    if (one_behind_another - 2) * _DENSE > links:
+        return False
+    stages = [stage for stage in _stages(_readied(circuit) or circuit) if not stage.is_local]
+    wide = sum(int((stage.parities.sum(axis=1) > 1).sum()) for stage in stages)
+    return len(stages) * _DENSE <= links and wide <= links / 4
 
 
 def _readied(circuit: Circuit) -> Circuit | None:
@@ -329,7 +359,9 @@ def _work(stages: list[_Stage], part: _Part) -> float:
     return float(sum(size**2 + len(s.parities) ** 2 * size / 8 for s in stages if not s.is_local))
 
 
-def _climbed(stages: list[_Stage], part: _Part, place: Ints, seed: int, limit: float) -> Ints | None:
+def _climbed(
+    stages: list[_Stage], part: _Part, place: Ints, seed: int, limit: float, climbs: int
+) -> Ints | None:
     """A layout from which the networks take fewer CX: exchanges of two wires that help are kept. None if they
     take more than `limit` CX from the first."""
     size, work = len(part.vertices), _work(stages, part)
@@ -341,7 +373,7 @@ def _climbed(stages: list[_Stage], part: _Part, place: Ints, seed: int, limit: f
     least, first = min(costs), int(costs[1] <= costs[0])
     if least > limit:
         return None
-    for _ in range(min(_MOST_TRIES, int(_WORK / work))):
+    for _ in range(min(climbs, int(_WORK / work))):
         a, b = place[rng.integers(len(place))], rng.integers(size)
         moved = np.where(place == a, b, np.where(place == b, a, place))
         found = _networks(stages, part, moved, seed, 1, least, first)

@@ -40,6 +40,8 @@ HOT: Final = (0.03, 0.004)
 """Their first temperatures, as shares of the cost."""
 SHARE: Final = 0.3
 """Circuits of which less than this share of CX and CZ is in blocks are left to the router."""
+GLANCE: Final = 400
+"""Rows by which a circuit is judged at first."""
 MOST_ROWS: Final = 100_000
 """Longer circuits are left to the router."""
 MOST_WORK: Final = 2e8
@@ -76,10 +78,15 @@ class PlaceBlocks:
     Attributes:
         device: the machine; among equal places those with the smallest errors are taken.
         seed: of the search.
+        starts, tries: searches for places, and changes that each tries.
+        least: circuits whose largest block has fewer CX and CZ are left to the router.
     """
 
     device: Device
     seed: int = 0
+    starts: int = STARTS
+    tries: int = TRIES
+    least: int = 0
     name: ClassVar[str] = "place-blocks"
 
     def place(self, circuit: Circuit) -> Placed | None:
@@ -96,14 +103,24 @@ class PlaceBlocks:
             raise PassError(
                 f"the circuit has {circuit.num_qubits} qubits, the machine {self.device.num_qubits}"
             )
-        pieces = find_blocks(circuit) if len(circuit) <= MOST_ROWS else []
+        pieces = find_blocks(circuit) if len(circuit) <= MOST_ROWS and self._may_gain(circuit) else []
         blocks = [piece for piece in pieces if isinstance(piece, Block)]
         rows = np.array([piece for piece in pieces if not isinstance(piece, Block)], dtype=np.int64)
         share = SHARE * max(1, int(circuit.is_two_qubit.sum()))
         if not blocks or sum(block.flips for block in blocks) < share:
             return None
+        if max(block.flips for block in blocks) < self.least:
+            return None
         made = [self._written(circuit, pieces, places) for places in self._places(circuit, blocks, rows)]
         return min((one for one in made if one.blocks), key=lambda one: one.cost, default=None)
+
+    def _may_gain(self, circuit: Circuit) -> bool:
+        """Whether the beginning of a circuit has blocks enough; not asked unless `least` is."""
+        if not self.least or len(circuit) <= GLANCE:
+            return True
+        part = replace(circuit.with_rows(np.arange(GLANCE)), phase=0.0)
+        blocks = [piece for piece in find_blocks(part) if isinstance(piece, Block)]
+        return sum(block.flips for block in blocks) >= SHARE / 2 * max(1, int(part.is_two_qubit.sum()))
 
     def _written(self, circuit: Circuit, pieces: list[int | Block], places: Ints) -> Placed:
         writing = _Writing(circuit, self.device, places, self.seed)
@@ -134,11 +151,11 @@ class PlaceBlocks:
             found: tuple[float, Ints] = kernels.search(*given, tries, cap, hot, seed, start)
             return found
 
-        seeds = range(self.seed * STARTS, (self.seed + 1) * STARTS)
-        found = [searched(anywhere, TRIES, CAPS[0], HOT[0], seed) for seed in seeds]
+        seeds = range(self.seed * STARTS, self.seed * STARTS + self.starts)
+        found = [searched(anywhere, self.tries, CAPS[0], HOT[0], seed) for seed in seeds]
         found.sort(key=lambda one: (round(one[0], 6), self._loss(problem, one[1])))
         if problem.sizes.max() - 1 > np.log2(CAPS[0] + 1):
-            found = [searched(one[1], TRIES // 4, CAPS[1], HOT[1], self.seed) for one in found[:2]]
+            found = [searched(one[1], self.tries // 4, CAPS[1], HOT[1], self.seed) for one in found[:2]]
         return [one[1] for one in found[:TRIED]]
 
     def _loss(self, problem: _Problem, places: Ints) -> float:

@@ -1,0 +1,314 @@
+"""Contest: many ways to route, and a budget of work that goes to those that do well.
+
+A way is a circuit (there may be several of one meaning), a layout to start from, and a setting of the search.
+All begin with one pass; circuits that are far behind get no more of them. Then the better half goes on with
+another round of the bidirectional search, and so on (successive halving: Karnin, Koren, Somekh 2013). What is
+left of the budget goes to hill climbing over the best routes (`kernels.climb`).
+
+Work is counted in gates and scored SWAPs, never in seconds: the result does not depend on the machine nor on
+the number of threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qattn_compiler.device import Device
+from qattn_compiler.passes.circuit import place as placing
+from qattn_compiler.passes.circuit.place import Choice, Layout, Problem
+
+if TYPE_CHECKING:
+    from qattn_compiler.passes.circuit.kernels import Chip
+
+_FIRST: Final = 2
+"""Ways of each circuit that begin together."""
+_BEHIND: Final = (1.4, 1.15, 1.08, 1.05)
+"""A circuit gets no more ways if its best is so many times behind after one such turn, two, ..."""
+_MOST: Final = 24
+"""Ways of one circuit."""
+_OPENING: Final = 0.4
+"""Share of the budget for first passes."""
+_CLIMBING: Final = 0.4
+"""Share of the budget for hill climbing, at least."""
+_ORDER: Final = (0, 5, 4, 3, 6, 1, 2, 7)
+_ORDERED: Final = (2, 0, 4, 1)
+"""Settings (`place.knob_sets`) in the order of their first turns, where gates commute and where not."""
+_NEAR: Final = 1.4
+"""Ways get a second round if their first pass is at most so many times as dear as the best."""
+_LOST: Final = 1.6
+"""A pass is given up when it costs so many times what the best one does."""
+_SLACK: Final = 8
+_CLOSE: Final = 1.03
+"""Routes of other circuits up to so many times the best price are given as well."""
+_NOISE: Final = (0.1, 0.5, 1.0, 0.1, 0.5, 50.0)
+_HEAT: Final = (0.0, 4.0, 0.0, 2.0, 0.0, 8.0)
+"""First temperatures of ways by number; 0: the layout is left as it was grown."""
+_ANNEAL: Final = 800
+"""Exchanges for each qubit."""
+_LEAST: Final = 20_000.0
+"""Work that is always allowed."""
+_HUGE: Final = 60_000.0
+"""Work of a pass from which on there are fewer passes."""
+_SMALL: Final = 3_000
+"""Gates in all first passes below which threads are not worth their start."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What the contest goes by.
+
+    Attributes:
+        seed: of all random choices.
+        passes: the budget, in work of a pass; small circuits get more, huge ones less.
+        lookahead, decay, objective: see `route.Route`.
+    """
+
+    seed: int
+    passes: float
+    lookahead: int = 20
+    decay: float = 0.001
+    objective: str = "count"
+
+
+@dataclass(frozen=True, eq=False)
+class _Field:
+    """One circuit with all that its ways share.
+
+    Attributes:
+        whole: the circuit.
+        problem: the same, or the beginning of a long one.
+        home: the part of the chip that each qubit goes to.
+        knobs: shape (sets, NUM_KNOBS): settings.
+        special: layouts of good promise, tried first.
+        centers: shape (n,): good qubits of the chip to grow layouts around, best first.
+        ties: who interacts with whom (`place.ties`).
+        initial: the layout, if it is given.
+    """
+
+    whole: Problem
+    problem: Problem
+    home: Layout
+    knobs: NDArray[np.float64]
+    special: list[Layout]
+    centers: NDArray[np.int64]
+    ties: tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]
+    initial: Layout | None
+
+
+@dataclass(frozen=True, eq=False)
+class _Way:
+    """A way and its best pass so far.
+
+    Attributes:
+        field: number of the circuit.
+        knobs: number of the setting.
+        number: of the way, from which its random choices come.
+        passes: so far.
+        place: the layout at the beginning of the best pass.
+        end: the layout at the end of the last one.
+        total: price of the best pass.
+        seed: of its tie breaks.
+        work: done since it was last counted.
+    """
+
+    field: int
+    knobs: int
+    number: int
+    passes: int = 0
+    place: Layout | None = None
+    end: Layout | None = None
+    total: float = np.inf
+    seed: int = 0
+    work: int = 0
+
+
+class Contest:
+    """A contest of circuits on a device (module docstring)."""
+
+    def __init__(
+        self, problems: Sequence[Problem], device: Device, rules: Rules, initial: Layout | None = None
+    ) -> None:
+        self.device, self.rules = device, rules
+        self.chip: Chip = placing.chip_of(device)
+        self.zone = placing.zones(device)
+        self.price = np.array(placing.PRICES[rules.objective])
+        self.fields = [self._field(problem, initial) for problem in problems]
+        self.spent = 0
+        self.budget = _LEAST
+
+    def _field(self, problem: Problem, initial: Layout | None) -> _Field:
+        home = placing.homes(problem, self.device)
+        free = len(problem.ways) > 1
+        knobs = placing.knob_sets(self.device, self.rules.lookahead, self.rules.decay, free)
+        short = placing.beginning(problem)
+        special: list[Layout] = []
+        if initial is None:
+            special = placing.special_starts(short, self.device, home, self.rules.seed)
+        centers = placing.good_centers(self.device, min(problem.size, self.device.num_qubits))
+        return _Field(problem, short, home, knobs, special, centers, placing.ties(short), initial)
+
+    def routes(self, most: int = 2) -> list[tuple[int, Choice]]:
+        """The best route found, and those of other circuits that are about as cheap, cheapest first, each
+        with the number of its circuit.
+
+        Args:
+            most: how many routes to climb from.
+        """
+        gates = sum(len(field.problem.eras.hard) for field in self.fields)
+        with placing.pool(gates > _SMALL) as pool:
+            ways = self._halved(pool, self._opened(pool), most)
+            if any(field.problem is not field.whole for field in self.fields):
+                return [self._through(ways[0])]
+            found = self._climbed(pool, ways)
+        found.sort(key=lambda one: one[1].total)
+        least = _CLOSE * found[0][1].total
+        return [one for one in found if one is found[0] or (one[1].total <= least and one[0] != found[0][0])]
+
+    # --- the rounds
+
+    def _opened(self, pool: placing.Pool) -> list[_Way]:
+        """First passes."""
+        ways: list[_Way] = []
+        live, turn = list(range(len(self.fields))), 0
+        while True:
+            least = min((way.total for way in ways), default=np.inf)
+            new = [self._new(f, _FIRST * turn + i, ways) for f in live for i in range(_FIRST)]
+            new = self._all(pool, new, _LOST * least)
+            least = _NEAR * min(least, *(way.total for way in new))
+            ways += self._all(pool, [way for way in new if way.total <= least], np.inf)
+            ways += [way for way in new if way.total > least]
+            turn += 1
+            self.budget = self._allowed(self.spent / (sum(way.passes for way in ways) or 1))
+            best = {f: min(way.total for way in ways if way.field == f) for f in live}
+            least = min(best.values()) * _BEHIND[min(turn, len(_BEHIND)) - 1]
+            live = [f for f in live if best[f] <= least]
+            if turn * _FIRST >= _MOST or self.spent * (turn + 1) / turn > _OPENING * self.budget:
+                return [way for way in ways if way.field in live and way.place is not None]
+
+    def _allowed(self, work: float) -> float:
+        """The budget where a pass takes so much work."""
+        return float(_LEAST + self.rules.passes * work * min(1.0, (_HUGE / max(work, 1.0)) ** 0.5))
+
+    def _halved(self, pool: placing.Pool, ways: list[_Way], most: int) -> list[_Way]:
+        """The better half goes on, until few are left or the budget is."""
+        ways = sorted(ways, key=lambda way: way.total)
+        while len(ways) > most and self.spent < (1 - _CLIMBING) * self.budget:
+            ways = ways[: max(most, (len(ways) + 1) // 2)]
+            ways = sorted(self._all(pool, ways, _LOST * ways[0].total), key=lambda way: way.total)
+        return ways[:most]
+
+    def _all(self, pool: placing.Pool, ways: Iterable[_Way], most: float) -> list[_Way]:
+        """Ways after one more round, given up above `most`."""
+        limit = most / self.price[1]
+        done = list(pool.map(lambda way: self._turned(way, limit), ways))
+        self.spent += sum(way.work for way in done)
+        return [replace(way, work=0) for way in done]
+
+    def _new(self, field: int, number: int, ways: list[_Way]) -> _Way:
+        """A new way. Each setting has its turn, then those that do best."""
+        sets = len(self.fields[field].knobs)
+        order = _ORDER if sets == len(_ORDER) else _ORDERED
+        if number < len(order):
+            return _Way(field, order[number], number)
+        mine = sorted((way for way in ways if way.field == field), key=lambda way: way.total)
+        ranked = list(dict.fromkeys(way.knobs for way in mine))
+        if number % 4 == 3:
+            return _Way(field, number % sets, number)
+        return _Way(field, ranked[number % 2 if len(ranked) > 1 else 0], number)
+
+    def _turned(self, way: _Way, most: float) -> _Way:
+        """One more round: a pass from the start, or back from the end and forth again."""
+        from qattn_compiler.passes.circuit import kernels
+
+        field = self.fields[way.field]
+        forth, back = field.problem.ways[way.knobs % len(field.problem.ways)]
+        begins = way.end is None or field.initial is not None
+        at = self._start(field, way.number) if begins else way.end
+        seed = self.rules.seed * 1000003 + way.number * 101 + way.passes
+        place, end, total, work = kernels.turn(
+            forth, back, self.chip, at, field.knobs[way.knobs], seed, self.price, most, not begins
+        )
+        after = replace(way, end=end, passes=way.passes + 2 - begins, work=way.work + work)
+        return after if total >= way.total else replace(after, place=place, total=total, seed=seed)
+
+    def _start(self, field: _Field, number: int) -> Layout:
+        """The layout that a way starts from."""
+        from qattn_compiler.passes.circuit import kernels
+
+        if field.initial is not None:
+            return field.initial
+        if number < len(field.special):
+            return field.special[number]
+        rng = np.random.default_rng((self.rules.seed, number))
+        center = field.centers[number // 2 % len(field.centers)]
+        if number % 2:
+            center = rng.integers(self.device.num_qubits)
+        weights = field.problem.early if number % 4 < 2 else field.problem.weights
+        noise = _NOISE[number // 4 % len(_NOISE)]
+        layout: Layout = kernels.grow_layout(
+            field.problem.pairs,
+            weights,
+            self.chip,
+            self.zone,
+            field.home,
+            int(center),
+            noise,
+            int(rng.integers(1 << 30)),
+        )
+        hot = _HEAT[number % len(_HEAT)]
+        if not hot:
+            return layout
+        steps, pick = _ANNEAL * field.problem.size, int(rng.integers(1 << 30))
+        return np.asarray(
+            kernels.anneal_layout(layout, *field.ties, self.chip, self.zone, field.home, hot, steps, pick)
+        )
+
+    # --- the end
+
+    def _through(self, way: _Way) -> tuple[int, Choice]:
+        """One pass over a long circuit."""
+        field = self.fields[way.field]
+        assert way.place is not None
+        movable, knobs = field.initial is None, field.knobs[way.knobs]
+        choice = placing.through(
+            field.whole, self.device, way.place, knobs, way.knobs, self.rules.seed, movable
+        )
+        return way.field, choice
+
+    def _climbed(self, pool: placing.Pool, ways: list[_Way]) -> list[tuple[int, Choice]]:
+        left = max(0.0, self.budget - self.spent)
+        budgets = [int(left / len(ways))] * len(ways)
+        climb: Callable[[_Way, int], Choice] = self._climb
+        return [(way.field, choice) for way, choice in zip(ways, pool.map(climb, ways, budgets), strict=True)]
+
+    def _climb(self, way: _Way, budget: int) -> Choice:
+        """The recorded route of a way, stretches of it routed anew."""
+        from qattn_compiler.passes.circuit import kernels
+
+        field = self.fields[way.field]
+        number = way.knobs % len(field.problem.ways)
+        forth, back = field.problem.ways[number]
+        assert way.place is not None
+        events = placing.record(forth, self.chip, way.place, field.knobs[way.knobs], way.seed)
+        if len(events) == len(forth.first) or budget < len(events):
+            return Choice(way.place, events, way.total, way.knobs)
+        mine = field.knobs[number :: len(field.problem.ways)]
+        layout, better, least, _ = kernels.climb(
+            forth,
+            back,
+            self.chip,
+            way.place,
+            events,
+            budget,
+            mine,
+            self.rules.seed + way.number,
+            self.price,
+            field.initial is None,
+            _SLACK,
+        )
+        return Choice(layout, better, least, way.knobs)
