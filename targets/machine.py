@@ -116,7 +116,7 @@ class MachineDevice(cirq.Device):
         if missing:
             raise ValueError(f"{missing[0]!r} is not a qubit of the machine")
         bare = operation.untagged
-        if cirq.control_keys(bare):
+        if type(bare) is not cirq.GateOperation and cirq.control_keys(bare):
             if not self.controls:
                 raise ValueError(f"{operation} depends on a measurement; the machine has no such operations")
             bare = bare.without_classical_controls().untagged

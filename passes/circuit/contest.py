@@ -36,7 +36,7 @@ _OPENING: Final = 0.4
 _CLIMBING: Final = 0.4
 """Share of the budget for hill climbing, at least."""
 _ORDER: Final = (0, 5, 4, 3, 6, 1, 2, 7)
-_ORDERED: Final = (2, 0, 4, 1)
+_ORDERED: Final = (3, 4, 2, 0, 1)
 """Settings (`place.knob_sets`) in the order of their first turns, where gates commute and where not."""
 _NEAR: Final = 1.4
 """Ways get a second round if their first pass is at most so many times as dear as the best."""
@@ -52,8 +52,11 @@ _ANNEAL: Final = 800
 """Exchanges for each qubit."""
 _LEAST: Final = 20_000.0
 """Work that is always allowed."""
-_HUGE: Final = 60_000.0
-"""Work of a pass from which on there are fewer passes."""
+_LARGE: Final = 10_000.0
+"""Work of a pass from which on there are more passes in proportion, up to `_MORE` times as many."""
+_MORE: Final = 2.0
+_HUGE: Final = (60_000.0, 80_000.0)
+"""Work of a pass from which on there are fewer passes, and fewer more."""
 _SMALL: Final = 3_000
 """Gates in all first passes below which threads are not worth their start."""
 
@@ -192,7 +195,10 @@ class Contest:
 
     def _allowed(self, work: float) -> float:
         """The budget where a pass takes so much work."""
-        return float(_LEAST + self.rules.passes * work * min(1.0, (_HUGE / max(work, 1.0)) ** 0.5))
+        work = max(work, 1.0)
+        least, more = (min(1.0, limit / work) for limit in _HUGE)
+        growth = min(_MORE, max(1.0, work / _LARGE))
+        return float(_LEAST + self.rules.passes * work * max(least**0.5, growth * more**1.5))
 
     def _halved(self, pool: placing.Pool, ways: list[_Way], most: int) -> list[_Way]:
         """The better half goes on, until few are left or the budget is."""

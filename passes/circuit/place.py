@@ -474,6 +474,8 @@ class Choice:
 def knob_sets(device: Device, lookahead: int, decay: float, free: bool = False) -> NDArray[np.float64]:
     """Shape (sets, NUM_KNOBS): the settings that trials take in turn; no single one is best for all circuits.
 
+    A block of two qubits is three rows, so that dense random circuits want to look far ahead.
+
     Args:
         free: whether gates commute. Every other set is then for an order in which many of them may be next;
             near ones count most there.
@@ -485,8 +487,8 @@ def knob_sets(device: Device, lookahead: int, decay: float, free: bool = False) 
         [lookahead, 0.5, 0, decay, 1.0, patience, 0.9, 1.0],
         [max(2, lookahead // 2), 0.5, 1, decay, 1.0, patience, 1.0, 1.0],
         [2 * lookahead, 1.0, 1, decay, 0.6, patience, 0.9, 1.0],
-        [lookahead, 0.5, 1, decay, 1.0, patience, 0.8, 1.0],
-        [lookahead, 1.0, 1, decay, 0.6, patience, 0.7, 1.0],
+        [5 * lookahead, 0.5, 0, decay, 1.0, patience, 0.97, 1.0],
+        [10 * lookahead, 1.0, 0, decay, 1.0, patience, 0.97, 1.0],
     ]
     loose = [
         [lookahead, 0.5, 0, 0.0, 0.3, patience, 0.9, -0.5],
