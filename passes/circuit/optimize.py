@@ -40,14 +40,12 @@ PAULI_GATES: Final = 6000
 """Circuits with more entanglers are tried by a sample before they are rebuilt as Pauli rotations."""
 SAMPLE: Final = 600
 """Entanglers in that sample."""
-LIGHT_EFFORT: Final = 6
-"""Settings of the Pauli search at level 2, but for large circuits."""
+TRIES: Final = {2: (6, 300), 3: (8, 600)}
+"""By level: settings of the Pauli search, and settings times entanglers for circuits so small that this is
+more."""
+MOST_TRIES: Final = 64
 LIGHT_WORK: Final = 2_500_000
-"""Settings times entanglers times qubits there, and at level 3."""
-USUAL_EFFORT: Final = (8, 64)
-"""Settings at level 3, least and most."""
-USUAL_WORK: Final = 1000
-"""Settings times entanglers there."""
+"""Settings times entanglers times qubits, at most, unless it may take long."""
 LONG_WORK: Final = 1_000_000
 """Settings times entanglers times qubits at level 3, if it may take long."""
 PARITY_EFFORT: Final = 8
@@ -258,9 +256,8 @@ class Optimize(CirqTransformer):
         circuit = start.circuit
         work = 1 + entanglers(circuit) * circuit.num_qubits
         if not self.thorough:
-            most = LIGHT_EFFORT
-            if self.level == 3:
-                most = int(np.clip(USUAL_WORK / (1 + entanglers(circuit)), *USUAL_EFFORT))
+            least, total = TRIES[self.level]
+            most = int(np.clip(total / (1 + entanglers(circuit)), least, MOST_TRIES))
             effort = int(np.clip(LIGHT_WORK / work, 2, most))
             return ResynthesisePaulis(effort, self.seed, start.relabels)
         effort = int(np.clip(LONG_WORK / work, 24, 256))

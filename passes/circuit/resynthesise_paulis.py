@@ -141,7 +141,7 @@ DENSE: Final = 4
 """With more rotations than this for each entangler, as in random blocks, nothing is to be gained."""
 LARGE: Final = 4000
 """Qubits times entanglers from which on a short search must find something at once."""
-SMALL: Final = 1000
+SMALL: Final = 2000
 """Tries times rotations below which threads cost more than they bring."""
 MAX_EFFORT: Final = 512
 MAX_WINDOW: Final = 4096
