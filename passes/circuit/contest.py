@@ -50,7 +50,7 @@ _HEAT: Final = (0.0, 4.0, 0.0, 2.0, 0.0, 8.0)
 """First temperatures of ways by number; 0: the layout is left as it was grown."""
 _ANNEAL: Final = 800
 """Exchanges for each qubit."""
-_LEAST: Final = 20_000.0
+_LEAST: Final = 8_000.0
 """Work that is always allowed."""
 _LARGE: Final = 10_000.0
 """Work of a pass from which on there are more passes in proportion, up to `_MORE` times as many."""
