@@ -32,7 +32,7 @@ Layout = NDArray[np.int32]
 _RZ: Final = BY_NAME["rz"].code
 _CX: Final = BY_NAME["cx"].code
 _X: Final = BY_NAME["x"].code
-_DENSE: Final = 20
+_DENSE: Final = 12
 """CX and CZ in a region from which on networks are likely to win (`suits`)."""
 _NEGLIGIBLE: Final = 1e-12
 _MOST_BITS: Final = 1 << 27
