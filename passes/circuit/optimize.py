@@ -1,9 +1,10 @@
 """All passes that need no machine, by level, run until the cost stops falling.
 
 Level 1 merges and cancels. Level 2 also drops negligible rotations, folds phases, resynthesises two-qubit
-blocks, and tries briefly to build the circuit anew as Pauli rotations and a Clifford. Level 3 tries that with
-more settings; if it may take long, it also rebuilds regions of CX and Z rotations, and searches blocks of
-three qubits in all that it has found. A step is kept only if the cost falls.
+blocks, and tries briefly to build the circuit anew as Pauli rotations and a Clifford. Level 3 does no more of
+this (but routes at more length) unless it may take long: then it tries that with hundreds of settings, also
+rebuilds regions of CX and Z rotations, and searches blocks of three qubits in all that it has found. A step
+is kept only if the cost falls.
 
 SWAPs are done by relabelling where the caller allows it (`Optimize.relabelled`), as a compiler that reports
 a final layout may.
@@ -40,10 +41,10 @@ PAULI_GATES: Final = 6000
 """Circuits with more entanglers are tried by a sample before they are rebuilt as Pauli rotations."""
 SAMPLE: Final = 600
 """Entanglers in that sample."""
-TRIES: Final = {2: (6, 300), 3: (8, 600)}
-"""By level: settings of the Pauli search, and settings times entanglers for circuits so small that this is
-more."""
-MOST_TRIES: Final = 64
+TRIES: Final = (6, 64)
+"""Settings of the Pauli search, least and most, unless it may take long."""
+FEW_GATES: Final = 300
+"""Settings times entanglers for circuits so small that there are more settings."""
 LIGHT_WORK: Final = 2_500_000
 """Settings times entanglers times qubits, at most, unless it may take long."""
 LONG_WORK: Final = 1_000_000
@@ -256,8 +257,7 @@ class Optimize(CirqTransformer):
         circuit = start.circuit
         work = 1 + entanglers(circuit) * circuit.num_qubits
         if not self.thorough:
-            least, total = TRIES[self.level]
-            most = int(np.clip(total / (1 + entanglers(circuit)), least, MOST_TRIES))
+            most = int(np.clip(FEW_GATES / (1 + entanglers(circuit)), *TRIES))
             effort = int(np.clip(LIGHT_WORK / work, 2, most))
             return ResynthesisePaulis(effort, self.seed, start.relabels)
         effort = int(np.clip(LONG_WORK / work, 24, 256))
