@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from helpers import unitary
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import qattn_compiler as qattn
@@ -78,6 +78,7 @@ def away(builder: Builder, wanted: np.ndarray) -> float:
 
 
 @given(seeds, kinds, st.integers(1, 6))
+@example(4, "peaked", 4)
 @settings(deadline=None, max_examples=60)
 def test_states(seed, kind, size):
     rng = np.random.default_rng(seed)

@@ -85,7 +85,20 @@ def _small(matrix: Matrix, width: int) -> Ansatz:
         found = _fitted(target, width, count)
         if found is not None:
             return found
-    raise ArithmeticError("a two-qubit unitary was not found in 3 CZ")
+    return _closed(matrix)
+
+
+def _closed(matrix: Matrix) -> Ansatz:
+    """A two-qubit unitary by its Weyl decomposition, which no fit is needed for (near special points of the
+    chamber fits may stop short)."""
+    from qattn_compiler.synth import weyl
+    from qattn_compiler.synth.entanglers import ENTANGLERS
+
+    kak, native = weyl.kak(matrix[None]), ENTANGLERS["cz"]
+    counts = native.counts(kak.coordinates, 1e-13, 1.0)
+    count = int(counts[0])
+    gates = native.build(kak, counts).layers[0, : count + 1].reshape(-1, 4)
+    return Ansatz(np.tile(np.array([[0, 1]]), (count, 1)), gates)
 
 
 def _fitted(target: Target, width: int, count: int) -> Ansatz | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from helpers import assert_pass
 
 from qattn_compiler.circuit.gates import GATES
 from qattn_compiler.circuit.table import Builder, Circuit, Extra
@@ -11,7 +12,6 @@ from qattn_compiler.passes.circuit.absorb_swaps import AbsorbSwaps
 from qattn_compiler.passes.circuit.bridge import Bridge
 from qattn_compiler.passes.circuit.cost import entanglers
 from qattn_compiler.passes.circuit.resynthesise_two_qubit import ResynthesiseTwoQubit
-from tests.helpers import assert_pass
 
 
 def written(rows: list[tuple], size: int = 4) -> Circuit:

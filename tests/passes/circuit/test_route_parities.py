@@ -7,6 +7,7 @@ from typing import Any
 import networkx as nx
 import numpy as np
 import pytest
+from helpers import circuits, make, random_circuit, random_values, unitary, walls
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,7 +16,6 @@ from qattn_compiler.circuit.layout import Routed
 from qattn_compiler.circuit.table import Builder, Circuit
 from qattn_compiler.device import Device
 from qattn_compiler.passes.circuit.route_parities import RouteParities
-from tests.helpers import circuits, make, random_circuit, random_values, unitary, walls
 
 REGION = ("rz", "cx", "cz", "swap", "x", "z", "s", "t", "tdg", "sdg", "crz", "cphase", "rzz")
 
