@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qattn_compiler.circuit.bit_kernels import bits_set, lowest_bit
+from qattn_compiler.synth.chip_state_kernels import uniform
 from qattn_compiler.synth.pauli import BIAS
 
 Codes = NDArray[np.uint8]
@@ -496,7 +497,7 @@ def _best(
                     for gate in range(9):
                         if not (wanted >> gate) & 1:
                             continue
-                        total = score[a, b, gate] + late + (noise * _random(random) if noise > 0 else 0.0)
+                        total = score[a, b, gate] + late + (noise * uniform(random) if noise > 0 else 0.0)
                         if total < best - 1e-6:
                             best, best_a, best_b, best_gate = total, a, b, gate
     return best_a, best_b, best_gate
@@ -700,7 +701,7 @@ def _frame_gate(
             while lower:
                 gate = lowest_bit(lower)
                 lower &= lower - _ONE
-                total = score[a, b, gate] + late + (noise * _random(random) if noise > 0 else 0.0)
+                total = score[a, b, gate] + late + (noise * uniform(random) if noise > 0 else 0.0)
                 if total < best - 1e-6:
                     best, best_a, best_b, best_gate, found = total, a, b, gate, score[a, b, gate]
     return best_a, best_b, best_gate, found
@@ -770,17 +771,6 @@ def _pair_total(new: Codes, q: int) -> float:
         elif a or b:
             other += 1
     return 1.5 * (crossing - 1) + other
-
-
-@numba.njit(cache=True, nogil=True)
-def _random(state: NDArray[np.uint64]) -> float:
-    """Xorshift: a number in [0, 1)."""
-    x = state[0]
-    x ^= x << np.uint64(13)
-    x ^= x >> np.uint64(7)
-    x ^= x << np.uint64(17)
-    state[0] = x
-    return float(x >> np.uint64(11)) / 9007199254740992.0
 
 
 @numba.njit(cache=True, nogil=True)
