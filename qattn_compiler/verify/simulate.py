@@ -6,7 +6,7 @@ its rows connect, so that a product of a hundred single qubits costs a hundred s
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +23,11 @@ MAX_QUBITS = 22
 """Largest connected group of qubits that is simulated densely."""
 CHUNK = 1 << 21
 """Amplitudes held at once: batches are cut to this."""
+WINDOW = 6
+"""Qubits on which gates are multiplied out before they meet a state of twice as many or more."""
+
+Step = tuple[list[int], States]
+"""Axes of the states, counted from 1, and matrices of shape (batch or 1, 2^k, 2^k)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,8 +182,14 @@ def _run(circuit: Circuit, angles: Floats, qubits: tuple[int, ...], rows: list[i
     batch, width = len(angles), len(qubits)
     states = np.zeros((batch, 2**width), dtype=complex)
     states[:, 0] = 1.0
+    steps: Iterator[Step] = _matrices(circuit, angles, qubits, rows)
+    return _evolve(states, _windows(steps) if width >= 2 * WINDOW else steps)
+
+
+def _evolve(states: States, steps: Iterable[Step]) -> States:
+    """States of shape (batch, 2^n, or more: what follows the axes is carried along) after some steps."""
     waiting: dict[int, States] = {}  # by axis: the product of single-qubit gates, done once it is needed
-    for _, axes, matrices in _matrices(circuit, angles, qubits, rows):
+    for axes, matrices in steps:
         if len(axes) == 1:
             known = waiting.get(axes[0])
             waiting[axes[0]] = matrices if known is None else matrices @ known
@@ -189,11 +200,36 @@ def _run(circuit: Circuit, angles: Floats, qubits: tuple[int, ...], rows: list[i
         if np.count_nonzero(matrices) == np.count_nonzero(np.diagonal(matrices, axis1=1, axis2=2)):
             _rephase(states, axes, matrices)
         else:
-            moved = _apply(states.reshape(batch, *(2,) * width), axes, matrices)
-            states = np.ascontiguousarray(moved).reshape(batch, -1)
+            moved = _apply(states.reshape(len(states), *(2,) * max(axes), -1), axes, matrices)
+            states = np.ascontiguousarray(moved).reshape(len(states), -1)
     for axis, matrices in waiting.items():
         _turn(states, axis, matrices)
     return states
+
+
+def _windows(steps: Iterable[Step]) -> Iterator[Step]:
+    """The same steps, those in a row on at most WINDOW axes multiplied out: large states are passed less often."""
+    window: list[Step] = []
+    reach: set[int] = set()
+    for axes, matrices in steps:
+        if window and len(reach.union(axes)) > WINDOW:
+            yield _product(window, sorted(reach))
+            window, reach = [], set()
+        window.append((axes, matrices))
+        reach.update(axes)
+    if window:
+        yield _product(window, sorted(reach))
+
+
+def _product(window: Sequence[Step], axes: list[int]) -> Step:
+    """The product of some steps, as one on all their axes."""
+    if len(window) == 1:
+        return window[0]
+    place = {axis: 1 + i for i, axis in enumerate(axes)}
+    size, batch = 2 ** len(axes), max(len(matrices) for _, matrices in window)
+    start = np.tile(np.eye(size, dtype=complex).reshape(1, -1), (batch, 1))
+    out = _evolve(start, (([place[axis] for axis in own], matrices) for own, matrices in window))
+    return axes, out.reshape(batch, size, size)
 
 
 def _turn(states: States, axis: int, matrices: States) -> None:
@@ -227,8 +263,8 @@ def _apply(states: States, axes: list[int], matrices: States) -> States:
 
 def _matrices(
     circuit: Circuit, angles: Floats, qubits: tuple[int, ...], rows: list[int]
-) -> Iterator[tuple[int, list[int], States]]:
-    """(row, axes of the state, matrices of shape (batch or 1, 2^k, 2^k))."""
+) -> Iterator[Step]:
+    """A step for each row."""
     axis = {q: 1 + i for i, q in enumerate(qubits)}
     for row in rows:
         gate = GATES[circuit.op[row]]
@@ -236,11 +272,11 @@ def _matrices(
         axes = [axis[q] for q in circuit.operands[row, : gate.num_qubits].tolist()]
         used = angles[:, row, : gate.num_angles]
         if gate.code == PHASED_XZ:
-            yield row, axes, phased_xz_matrices(used)
+            yield axes, phased_xz_matrices(used)
         elif gate.num_angles == 0 or (used == used[:1]).all():
-            yield row, axes, gate.matrix(*used[0].tolist())[None]
+            yield axes, gate.matrix(*used[0].tolist())[None]
         else:
-            yield row, axes, np.stack([gate.matrix(*one) for one in used.tolist()])
+            yield axes, np.stack([gate.matrix(*one) for one in used.tolist()])
 
 
 def phased_xz_matrices(angles: Floats) -> States:
@@ -269,7 +305,7 @@ def unitary(circuit: Circuit) -> States:
     out = np.eye(2**n, dtype=complex).reshape(*(2,) * n, 2**n)
     everything = tuple(range(n))
     rows = [row for part in _rows_by_group(circuit, [everything]) for row in part]
-    for _, axes, matrices in _matrices(circuit, circuit.angles[None], everything, rows):
+    for axes, matrices in _matrices(circuit, circuit.angles[None], everything, rows):
         k = len(axes)
         places = [axis - 1 for axis in axes]
         out = np.tensordot(matrices[0].reshape((2,) * 2 * k), out, axes=(list(range(k, 2 * k)), places))
