@@ -317,8 +317,8 @@ DEAR: Final = 1.5
 """At level 2 only if the route costs so many times as much as all-to-all, or is longer than `LONG`."""
 MAX_AMPLITUDES: Final = 1 << 24
 """Circuits times amplitudes up to which states are prepared by a plan."""
-MAX_ROTATIONS: Final = {2: 4_000, 3: 50_000}
-"""By level: matrices of SO(8), about a millisecond each, that a plan may look for."""
+MAX_FITTING: Final = {2: 4_000, 3: 50_000}
+"""By level: milliseconds, about, that a plan may look for rotations."""
 
 
 def _cheaper(unit: Unit, other: Unit, way: Way) -> Unit:
@@ -351,7 +351,7 @@ def _plans(batch: Batch, way: Way, bound: bool) -> list[_Draft]:
     if not real or not 2 <= size <= MAX_QUBITS or batch.circuits << size > MAX_AMPLITUDES:
         return []
     drafts = []
-    if size > 2 and batch.circuits * SchmidtState.of(size).rotations <= MAX_ROTATIONS[min(way.level, 3)]:
+    if size > 2 and batch.circuits * SchmidtState.of(size).milliseconds <= MAX_FITTING[min(way.level, 3)]:
         if bound:
             drafts.append(_draft(SchmidtState.of(size, batch.prepared().real)))
         drafts.append(_draft(SchmidtState.of(size, spare=True)))

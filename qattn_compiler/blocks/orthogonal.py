@@ -42,7 +42,7 @@ class Rotate:
         return {self.slot: 4 ** len(wires[self.register])}
 
     def two_qubit_count(self, wires: Wires) -> int:
-        """2, 10, 57, 261, ... for 2, 3, 4, 5, ... qubits."""
+        """2, 10, 42, 201, ... for 2, 3, 4, 5, ... qubits."""
         return orthogonal_count(len(wires[self.register]), spare=self.spare)
 
     def build(self, builder: Builder, wires: Wires) -> None:

@@ -1,4 +1,5 @@
-"""Real orthogonal matrices: SO(4) in 2 CZ, SO(8) in 10, larger ones by a real cosine-sine decomposition.
+"""Real orthogonal matrices: SO(4) in 2 CZ, SO(8) in 10, SO(16) in 42, larger ones by a real cosine-sine
+decomposition.
 
 SO(4) is SU(2) x SU(2) in the magic basis, which takes one CZ to enter and one to leave (Vatan and Williams,
 Phys. Rev. A 69, 032315 (2004), theorem 3).
@@ -13,9 +14,13 @@ a matrix). Very near the identity and its like (1e-8 to 1e-4 off) no start gets 
 point. `spare` asks for 15 CZ in closed form, which any numbers fit: a cosine-sine decomposition, whose outer
 factors are one-qubit multiplexors in the magic basis.
 
-From SO(16) on, a matrix is taken apart into four of half the size, two demultiplexing layers of 2^(k-2) + 1
-CZ and one of 2^(k-1) - 1 CZ (`cosine_sine`): 57, 261, 1109 CZ for k = 4, 5, 6 qubits. The CZ that a layer
-would end with are real diagonals that the next block takes in.
+SO(16) is instantiated as well, over circuits that are real whatever their angles (`real_ansatz`), which all of
+some thousand matrices took, degenerate and nearly degenerate ones among them.
+
+Beyond (and with `spare` from SO(16) on), a matrix is taken apart into four of half the size, two
+demultiplexing layers of 2^(k-2) + 1 CZ and one of 2^(k-1) - 1 CZ (`cosine_sine`): 201, 869 CZ for k = 5, 6
+qubits, less than half of what the quantum Shannon decomposition of a complex matrix takes (444, 1868) for
+every k. The CZ that a layer would end with are real diagonals that the next block takes in.
 
 Local gates and CZ have determinant 1 on three and more qubits, so a matrix of determinant -1 is a special one
 after the reflection of the last coordinate: a CZ of all qubits (2^k - 2 CZ).
@@ -38,6 +43,7 @@ from qattn_compiler.synth.cosine_sine import cosine_sine, demultiplexed
 from qattn_compiler.synth.diagonal import add_diagonal, diagonal_angles
 from qattn_compiler.synth.instantiate import Ansatz, Target, random_gates
 from qattn_compiler.synth.multiplexor import add_multiplexor, multiplexor_angles
+from qattn_compiler.synth.real_ansatz import PAIRS, fit_real
 from qattn_compiler.synth.three_qubit import shrink, synthesise_three
 
 Floats = NDArray[np.float64]
@@ -67,10 +73,12 @@ def orthogonal_count(width: int, *, spare: bool = False) -> int:
 
     Args:
         width: qubits.
-        spare: with SPARE for each matrix of SO(8), so that any numbers fit.
+        spare: with SPARE for each matrix of SO(8) and larger ones taken apart, so that any numbers fit.
     """
     if width <= 3:
         return (0, 0, 2, SPARE if spare else SHORTEST)[width]
+    if width == 4 and not spare:
+        return len(PAIRS)
     return 4 * orthogonal_count(width - 1, spare=spare) + (1 << width) + 1
 
 
@@ -78,6 +86,8 @@ def orthogonal_size(width: int, *, spare: bool = False) -> int:
     """How many angles the circuit of a matrix of SO(2^width) has."""
     if width <= 3:
         return (0, 1, 6, 3 * (3 + 2 * orthogonal_count(3, spare=spare)) + 1)[width]
+    if width == 4 and not spare:
+        return 3 * (4 + 2 * len(PAIRS)) + 1
     return 4 * orthogonal_size(width - 1, spare=spare) + (1 << width)
 
 
@@ -94,7 +104,8 @@ def orthogonal_angles(matrices: Floats, *, spare: bool = False, seed: int = 0) -
 
     Raises:
         CircuitError: a matrix is not of SO(2^k).
-        ArithmeticError: a matrix of SO(8) was not found in 10 CZ (never with `spare`).
+        ArithmeticError: a matrix of SO(8) was not found in 10 CZ, or one of SO(16) in 42 (never with
+            `spare`).
     """
     size = matrices.shape[-1]
     width = size.bit_length() - 1
@@ -128,6 +139,8 @@ def _angles(matrix: Floats, width: int, spare: bool, seed: int) -> Floats:
         return small
     if width == 3:
         return _eight(np.ascontiguousarray(matrix), spare, seed)
+    if width == 4 and not spare:
+        return ansatz_angles(_sixteen(np.ascontiguousarray(matrix).tobytes(), seed), matrix)
     (u1, u2), angles, (v1, v2) = cosine_sine(matrix)
     half = len(matrix) // 2
     u2 = u2 * first_bit(half)  # the CZ that the middle layer leaves out
@@ -197,6 +210,12 @@ def _chain(data: bytes, seed: int) -> Ansatz:
         if found is not None:
             return found
     raise ArithmeticError(f"a matrix of SO(8) was not found in {SHORTEST} CZ")
+
+
+@lru_cache(maxsize=4096)
+def _sixteen(data: bytes, seed: int) -> Ansatz:
+    """A matrix of SO(16), up to its phase, over PAIRS."""
+    return fit_real(np.frombuffer(data).reshape(16, 16), seed)
 
 
 @lru_cache(maxsize=4)
@@ -313,7 +332,9 @@ def add_orthogonal(
     elif width == 2:
         _add_four(builder, angles, qubits)
     elif width == 3:
-        _add_eight(builder, angles, qubits, spare)
+        add_pairs(builder, angles, qubits, SPARE_PAIRS if spare else SHORTEST_PAIRS)
+    elif width == 4 and not spare:
+        add_pairs(builder, angles, qubits, PAIRS)
     elif width:
         side = (len(angles) - 2 ** (width - 1)) // 2
         _add_direct_sum(builder, angles[:side], qubits, spare)
@@ -352,10 +373,6 @@ def _add_four(builder: Builder, angles: Sequence[Angle], qubits: Sequence[int]) 
         builder.add(name, [qubit], ())
 
 
-def _add_eight(builder: Builder, angles: Sequence[Angle], qubits: Sequence[int], spare: bool) -> None:
-    add_pairs(builder, angles, qubits, SPARE_PAIRS if spare else SHORTEST_PAIRS)
-
-
 def add_pairs(
     builder: Builder, angles: Sequence[Angle], qubits: Sequence[int], pairs: Sequence[Sequence[int]]
 ) -> None:
@@ -390,8 +407,7 @@ def orthogonal_circuit(matrix: Floats, seed: int = 0) -> Circuit:
 
     Returns:
         `orthogonal_count(k)` CZ if the determinant is 1; for -1 one more (k = 2) or 2^k - 2 more, but 14, or
-        16 for a few, in all at k = 3. Where a matrix of SO(8) in it is near a singular point, each such has
-        SPARE CZ.
+        16 for a few, in all at k = 3. Where a part of it is not found, `orthogonal_count(k, spare=True)`.
 
     Raises:
         CircuitError: the matrix is not orthogonal, or its size is no power of two.

@@ -3,7 +3,7 @@
 A state of k qubits, cut into halves A and B, is sum_i s_i |u_i> |v_i>. So: the state of the s_i on some
 qubits of A, a CX from each of them to one of B, then the u_i and the v_i as columns of a rotation of either
 half (Plesch and Brukner, Phys. Rev. A 83, 032302 (2011)). Everything here is real, the rotations are those of
-`synth.orthogonal`, and the s_i are prepared in the same way: 3, 7, 15, 26, 73, 125 CZ for k = 3, 4, ..., 8,
+`synth.orthogonal`, and the s_i are prepared in the same way: 3, 7, 15, 26, 58, 95 CZ for k = 3, 4, ..., 8,
 where the cascade takes 2^k - k - 1 = 4, 11, 26, 57, 120, 247.
 
 Free choices keep the rotations away from the singular points of SO(8) (`orthogonal`): columns that do not
@@ -135,13 +135,14 @@ class SchmidtState:
         return count
 
     @property
-    def rotations(self) -> int:
-        """How many matrices of SO(8) are looked for, for one state."""
+    def milliseconds(self) -> int:
+        """About how long the angles of one state take: a millisecond for each SO(8), 15 for each SO(16)."""
         if self.parts:
-            return sum(part.rotations for part in self.parts)
+            return sum(part.milliseconds for part in self.parts)
         if self.size <= 2 or self.spare:
             return 0
-        return self._core.rotations + sum(1 << 2 * (width - 3) for width in self._halves if width >= 3)
+        parts = sum(15 << 2 * (width - 4) if width > 3 else width // 3 for width in self._halves)
+        return self._core.milliseconds + parts
 
     @property
     def _halves(self) -> tuple[int, int]:

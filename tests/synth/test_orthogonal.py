@@ -20,7 +20,8 @@ from qattn_compiler.synth.orthogonal import (
     orthogonal_size,
 )
 
-COUNTS = {1: 0, 2: 2, 3: 10, 4: 57, 5: 261, 6: 1109}
+COUNTS = {1: 0, 2: 2, 3: 10, 4: 42, 5: 201, 6: 869}
+COMPLEX = {4: 100, 5: 444, 6: 1868, 7: 7660, 8: 31020}  # 23/48 4^k - 3/2 2^k + 4/3 (Shende et al.)
 SPARE_COUNTS = {1: 0, 2: 2, 3: 15, 4: 77, 5: 341}
 
 
@@ -84,17 +85,24 @@ def test_structured_rotations(width):
         assert_exact(matrix, spare=True)
 
 
+def test_structured_rotations_of_four_qubits():
+    """As few gates as for any other, nearly singular ones included."""
+    for matrix in structured(16):
+        assert_exact(matrix, spare=False)
+
+
 def test_counts():
     assert {k: orthogonal_count(k) for k in COUNTS} == COUNTS
     assert {k: orthogonal_count(k, spare=True) for k in SPARE_COUNTS} == SPARE_COUNTS
     assert orthogonal_count(0) == orthogonal_size(0) == 0
+    assert all(2 * orthogonal_count(k) <= count for k, count in COMPLEX.items())
 
 
 @pytest.mark.parametrize("width", [2, 3, 4])
 @pytest.mark.parametrize("determinant", [1, -1])
 def test_any_orthogonal_matrix(width, determinant):
     rng = np.random.default_rng(width)
-    most = {2: (2, 3), 3: (10, 14), 4: (57, 57 + 14)}[width][determinant < 0]
+    most = {2: (2, 3), 3: (10, 14), 4: (42, 42 + 14)}[width][determinant < 0]
     matrix = special(rng, 2**width)
     matrix[1] *= determinant
     circuit = orthogonal_circuit(matrix)

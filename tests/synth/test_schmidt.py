@@ -17,7 +17,7 @@ from qattn_compiler.synth import orthogonal, schmidt
 from qattn_compiler.synth.schmidt import SchmidtState
 from qattn_compiler.verify.simulate import joint_states, simulate
 
-COUNTS = {1: 0, 2: 1, 3: 3, 4: 7, 5: 15, 6: 26, 7: 73, 8: 125, 9: 329, 10: 542}
+COUNTS = {1: 0, 2: 1, 3: 3, 4: 7, 5: 15, 6: 26, 7: 58, 8: 95, 9: 254, 10: 422}
 SPARE_COUNTS = {3: 3, 4: 7, 5: 20, 6: 36, 7: 98, 8: 165}
 
 
