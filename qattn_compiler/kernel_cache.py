@@ -27,7 +27,10 @@ MODULES: Final[dict[str, tuple[str, ...]]] = {
         "qattn_compiler.passes.circuit.block_kernels",
         "qattn_compiler.passes.circuit.kernels",
         "qattn_compiler.synth.chip_state_kernels",
+        "qattn_compiler.synth.instantiate_kernels",
         "qattn_compiler.synth.near_kernels",
+        "qattn_compiler.synth.real_kernels",
+        "qattn_compiler.synth.real_state_kernels",
         "qattn_compiler.synth.weyl_kernels",
     ),
     "optimize": (
@@ -41,7 +44,6 @@ MODULES: Final[dict[str, tuple[str, ...]]] = {
         "qattn_compiler.passes.circuit.schedule_kernels",
         "qattn_compiler.passes.circuit.three_qubit_kernels",
         "qattn_compiler.passes.placement.kernels",
-        "qattn_compiler.synth.instantiate_kernels",
         "qattn_compiler.synth.parity_kernels",
         "qattn_compiler.synth.steiner_kernels",
     ),
@@ -159,7 +161,7 @@ def _skip(file: BinaryIO, code: int) -> None:
 
 
 def program_example() -> None:
-    """A small attention program, and two-qubit blocks with a wall."""
+    """A small attention program, two-qubit blocks with a wall, and gates that are fitted."""
     import numpy as np
 
     from qattn_compiler import targets
@@ -168,6 +170,8 @@ def program_example() -> None:
     from qattn_compiler.passes.circuit.absorb_swaps import AbsorbSwaps
     from qattn_compiler.passes.circuit.resynthesise_two_qubit import ResynthesiseTwoQubit
     from qattn_compiler.synth.near_state import Skeleton
+    from qattn_compiler.synth.orthogonal import orthogonal_angles
+    from qattn_compiler.synth.real_state import RealState
     from qattn_compiler.unit import Way, compile_unit
 
     ResynthesiseTwoQubit().run(_written((("cz", 0, 1), ("h", 0), ("cz", 0, 1), ("measure", 0, 1))))
@@ -179,6 +183,9 @@ def program_example() -> None:
     unit.execution()
     pair, same = Skeleton(2, np.array([[0, 1]]), np.eye(4, dtype=complex)[None]), np.eye(2, dtype=complex)
     pair.fit(np.eye(4, dtype=complex)[:1], np.stack([same] * 4)[None])
+    RealState.on_line(4).angles(np.full(16, 0.25))
+    for size in (8, 16):
+        orthogonal_angles(np.eye(size))
 
 
 def route_example() -> None:

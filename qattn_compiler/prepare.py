@@ -17,7 +17,8 @@ from qattn_compiler.progress import Progress, silent
 from qattn_compiler.synth.chip_state import MAX_QUBITS, plan_state
 from qattn_compiler.synth.complex_state import add_complex_state, complex_state_count
 from qattn_compiler.synth.diagonal import add_diagonal, diagonal_angles, diagonal_count
-from qattn_compiler.synth.schmidt import SchmidtState
+from qattn_compiler.synth.real_state import SIZES, RealState
+from qattn_compiler.synth.schmidt import LEAST_LINE, SchmidtState
 from qattn_compiler.synth.sparse_state import add_sparse_state, sparse_steps
 from qattn_compiler.synth.state_prep import add_real_state, real_state_angles, real_state_count
 from qattn_compiler.targets.target import Target, check_level
@@ -80,9 +81,10 @@ def prepare_state(
 ) -> Transpiled:
     """A circuit that prepares a state from |0...0> on a machine, up to global phase.
 
-    Every way that might be the cheapest is compiled for the machine: the Schmidt form (real or complex), a
-    cascade of multiplexed rotations, the same with the machine's own couplings, magnitudes and phases one
-    after the other, and the support's states merged one by one. The report's "preparation" names them.
+    Every way that might be the cheapest is compiled for the machine: circuits that are real whatever
+    their angles, the Schmidt form (real or complex), a cascade of multiplexed rotations, the same with the
+    machine's own couplings, magnitudes and phases one after the other, and the support's states merged one by
+    one. The report's "preparation" names them.
 
     With `fidelity` below 1, states near the wanted one are tried as well: of the least Schmidt rank of the
     halves (1, 2, 4, ...; products again by their halves) and of the fewest amplitudes that keep it. What was
@@ -254,8 +256,13 @@ def _ways(state: Amplitudes, size: int, machine: Target, seed: int) -> Iterator[
     qubits = range(size)
     real = state.real / np.linalg.norm(state.real)
     if np.abs(state.imag).max() <= REAL:
-        yield _schmidt("Schmidt form", SchmidtState.of(size, real[None]), real)
-        yield _schmidt("Schmidt form, closed", SchmidtState.of(size, real[None], spare=True), real)
+        if size in SIZES:
+            yield _planned("real circuit on a line", RealState.on_line(size), real)
+            yield _planned("real circuit", RealState.anywhere(size), real)
+        yield _planned("Schmidt form", SchmidtState.of(size, real[None]), real)
+        if size >= LEAST_LINE:
+            yield _planned("Schmidt form on lines", SchmidtState.of(size, real[None], form="line"), real)
+        yield _planned("Schmidt form, closed", SchmidtState.of(size, real[None], form="closed"), real)
         turns = real_state_angles(real).tolist()
         yield _Way("cascade", real_state_count(size), lambda builder: add_real_state(builder, turns, qubits))
         name = "cascade on the couplings"
@@ -275,7 +282,7 @@ def _ways(state: Amplitudes, size: int, machine: Target, seed: int) -> Iterator[
             lambda builder: add_complex_state(builder, state, qubits),
         )
         sizes = np.abs(state) / np.linalg.norm(np.abs(state))
-        plain = SchmidtState.of(size, sizes[None], spare=True)
+        plain = SchmidtState.of(size, sizes[None], form="closed")
 
         def in_turn(builder: Builder) -> None:
             plain.add(builder, plain.angles(sizes).tolist(), qubits)
@@ -288,7 +295,7 @@ def _ways(state: Amplitudes, size: int, machine: Target, seed: int) -> Iterator[
         yield _Way("support merged", count, lambda builder: add_sparse_state(builder, steps, qubits))
 
 
-def _schmidt(name: str, plan: SchmidtState, state: NDArray[np.float64]) -> _Way:
+def _planned(name: str, plan: RealState | SchmidtState, state: NDArray[np.float64]) -> _Way:
     def write(builder: Builder) -> None:
         plan.add(builder, plan.angles(state).tolist(), range(plan.size))
 

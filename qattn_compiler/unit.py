@@ -25,13 +25,15 @@ from qattn_compiler.pipeline import Pass
 from qattn_compiler.report.chip import draw_chip
 from qattn_compiler.report.metrics import Execution, Metrics, execution, metrics
 from qattn_compiler.synth.chip_state import MAX_QUBITS, ChipState, plan_state
-from qattn_compiler.synth.schmidt import SchmidtState
+from qattn_compiler.synth.orthogonal import Form
+from qattn_compiler.synth.real_state import SIZES, RealState
+from qattn_compiler.synth.schmidt import LEAST_LINE, SchmidtState
 from qattn_compiler.synth.state_prep import real_state_count
 from qattn_compiler.targets.target import Target
 from qattn_compiler.verify.simulate import Group, expectation_z, simulate
 
 Floats = NDArray[np.float64]
-Plan = ChipState | SchmidtState
+Plan = ChipState | RealState | SchmidtState
 """How a real state is prepared: its gates, and their angles for any amplitudes."""
 
 
@@ -350,17 +352,30 @@ def _plans(batch: Batch, way: Way, bound: bool) -> list[_Draft]:
     real = way.level >= 2 and program.is_real_state
     if not real or not 2 <= size <= MAX_QUBITS or batch.circuits << size > MAX_AMPLITUDES:
         return []
-    drafts = []
-    if size > 2 and batch.circuits * SchmidtState.of(size).milliseconds <= MAX_FITTING[min(way.level, 3)]:
-        if bound:
-            drafts.append(_draft(SchmidtState.of(size, batch.prepared().real)))
-        drafts.append(_draft(SchmidtState.of(size, spare=True)))
     cascade = partial(plan_state, way.target.device, size, way.seed)
-    return [*drafts, _Draft(real_state_count(size), cascade)]
+    return [*_fitted(batch, way, bound), _Draft(real_state_count(size), cascade)]
 
 
-def _draft(plan: SchmidtState) -> _Draft:
-    return _Draft(plan.two_qubit_count, lambda: plan, plan.spare)
+def _fitted(batch: Batch, way: Way, bound: bool) -> list[_Draft]:
+    """Ways whose angles are looked for, as far as there is time."""
+    size, most = batch.program.num_qubits, MAX_FITTING[min(way.level, 3)]
+    device, drafts = way.target.device, []
+    has_all = 2 * len(device.edges) == device.num_qubits * (device.num_qubits - 1)
+    if bound and size in SIZES:
+        whole = RealState.anywhere(size) if has_all else RealState.on_line(size)
+        if batch.circuits * whole.milliseconds <= most:
+            drafts.append(_draft(whole))
+    if size <= 2 or batch.circuits * SchmidtState.of(size).milliseconds > most:
+        return drafts
+    if bound:
+        form: Form = "short" if has_all or size < LEAST_LINE else "line"
+        drafts.append(_draft(SchmidtState.of(size, batch.prepared().real, form=form)))
+    return [*drafts, _draft(SchmidtState.of(size, form="closed"))]
+
+
+def _draft(plan: RealState | SchmidtState) -> _Draft:
+    is_spare = isinstance(plan, SchmidtState) and plan.form == "closed"
+    return _Draft(plan.two_qubit_count, lambda: plan, is_spare)
 
 
 def _prepared(
@@ -375,7 +390,7 @@ def _prepared(
     """The best unit, or one that prepares its state by a plan that costs less."""
     begin, before = perf_counter(), best
     for draft in drafts:
-        if draft.spare and best and isinstance(best.plan, SchmidtState):
+        if draft.spare and best and isinstance(best.plan, RealState | SchmidtState):
             continue
         most = best.metrics().gates_2q if best and way.objective == "count" else inf
         plan = draft.make() if draft.least < most else None

@@ -86,13 +86,13 @@ def test_states(seed, kind, size):
     builder = Builder(range(size))
     add_real_state(builder, real_state_angles(wanted).tolist(), range(size))
     assert away(builder, wanted) < 1e-12
-    for spare in (False, True):
-        plan = SchmidtState.of(size, wanted[None], spare=spare)
+    for form in ("short", "closed"):
+        plan = SchmidtState.of(size, wanted[None], form=form)
         builder = Builder(range(size))
         try:
             plan.add(builder, plan.angles(wanted).tolist(), range(size))
         except ArithmeticError:
-            assert not spare
+            assert form == "short"
             continue
         assert away(builder, wanted) < 1e-11
     turned = wanted * np.exp(1j * radians(rng, kind, 2**size))

@@ -77,7 +77,7 @@ def test_real_states_by_a_cascade(width, gates):
     assert {BY_NAME["ry"].code, BY_NAME["cz"].code} == set(circuit.op.tolist())
 
 
-@pytest.mark.parametrize(("terms", "gates", "compiled"), [(4, 4, 3), (8, 11, 7)])
+@pytest.mark.parametrize(("terms", "gates", "compiled"), [(4, 4, 3), (8, 11, 6)])
 def test_an_attention_row(terms, gates, compiled):
     weights, values = RNG.dirichlet(np.ones(terms)), RNG.normal(size=terms)
     (batch,) = amplitude.encode(Terms(weights[None], values[None], np.zeros(1)))

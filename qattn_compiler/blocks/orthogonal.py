@@ -11,6 +11,7 @@ import numpy as np
 from qattn_compiler.blocks.block import Floats, States, Wires, parameters
 from qattn_compiler.circuit.table import Builder
 from qattn_compiler.synth.orthogonal import (
+    Form,
     add_orthogonal,
     orthogonal_angles,
     orthogonal_count,
@@ -25,12 +26,12 @@ class Rotate:
     Attributes:
         register: where.
         slot: 4^k entries of the matrix, row by row.
-        spare: with so many gates that any matrix fits (see `synth.orthogonal`).
+        form: of the circuit (see `synth.orthogonal`).
     """
 
     register: str
     slot: str
-    spare: bool = False
+    form: Form = "short"
 
     @property
     def registers(self) -> tuple[str, ...]:
@@ -43,20 +44,20 @@ class Rotate:
 
     def two_qubit_count(self, wires: Wires) -> int:
         """2, 10, 42, 201, ... for 2, 3, 4, 5, ... qubits."""
-        return orthogonal_count(len(wires[self.register]), spare=self.spare)
+        return orthogonal_count(len(wires[self.register]), form=self.form)
 
     def build(self, builder: Builder, wires: Wires) -> None:
         """Append its circuit."""
         qubits = wires[self.register]
-        angles = parameters(builder, self.slot, orthogonal_size(len(qubits), spare=self.spare))
-        add_orthogonal(builder, angles, qubits, spare=self.spare)
+        angles = parameters(builder, self.slot, orthogonal_size(len(qubits), form=self.form))
+        add_orthogonal(builder, angles, qubits, form=self.form)
 
     def values(self, numbers: Mapping[str, Floats]) -> dict[str, Floats]:
         """Angles in half turns."""
         entries = numbers[self.slot]
         size = round(entries.shape[-1] ** 0.5)
         matrices = entries.reshape(-1, size, size)
-        return {self.slot: orthogonal_angles(matrices, spare=self.spare) / pi}
+        return {self.slot: orthogonal_angles(matrices, form=self.form) / pi}
 
     def apply(self, states: States, numbers: Mapping[str, Floats], wires: Wires) -> States:
         """The matrix on the register's axes."""

@@ -26,7 +26,7 @@ from qattn_compiler.blocks.program import Program, Register
 from qattn_compiler.errors import LoweringError
 from qattn_compiler.lower.batch import Batch, Floats, Observable, Terms
 from qattn_compiler.lower.layers import Layer, layers, scales, singular_values
-from qattn_compiler.synth.orthogonal import orthogonal_angles
+from qattn_compiler.synth.orthogonal import Form, orthogonal_angles
 
 MAX_WIDTH = 5
 """Two matrices of SO(32) are 522 CZ."""
@@ -47,23 +47,23 @@ def encode(terms: Terms, *, full: bool = False) -> list[Batch]:
     return [_encode(layer, terms.offset, full) for layer in layers(terms, full=full)]
 
 
-def program(width: int, *, orthogonal: bool, spare: bool) -> Program:
+def program(width: int, *, orthogonal: bool, form: Form) -> Program:
     """The structure.
 
     Args:
         width: of the register that holds weights, and then outputs.
         orthogonal: the matrix is, so that no auxiliary qubit is needed.
-        spare: see `synth.orthogonal`.
+        form: of the rotations (see `synth.orthogonal`).
     """
     registers = [Register("branch", 1), Register("data", width)]
-    blocks: tuple[Block, ...] = (Rotate("data", "matrix", spare),)
+    blocks: tuple[Block, ...] = (Rotate("data", "matrix", form),)
     read: tuple[str, ...] = ("branch", "data")
     if not orthogonal:
         registers.append(Register("auxiliary", 1))
         blocks = (
-            Rotate("data", "right", spare),
+            Rotate("data", "right", form),
             Multiplexor("y", "both", "auxiliary", "values", up_to_cz=True),
-            Rotate("data", "left", spare),
+            Rotate("data", "left", form),
         )
         read = (*read, "auxiliary")
     return Program(
@@ -114,9 +114,10 @@ def _encode(layer: Layer, offset: Floats, full: bool) -> Batch:
     states[:, 0, :inputs], states[:, 1] = layer.directions, reference
     states /= np.sqrt(2)
     repeated = {name: np.tile(array.reshape(-1), (rows, 1)) for name, array in numbers.items()}
-    spare = full or not all(_fits(numbers[name]) for name in ("matrix", "right", "left") if name in numbers)
+    given = [numbers[name] for name in ("matrix", "right", "left") if name in numbers]
+    form: Form = "closed" if full or not all(map(_fits, given)) else "short"
     return Batch(
-        program(width, orthogonal=orthogonal, spare=spare),
+        program(width, orthogonal=orthogonal, form=form),
         {"prepare": states.reshape(rows, -1), **repeated},
         member=layer.row,
         position=layer.position,

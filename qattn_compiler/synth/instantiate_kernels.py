@@ -152,12 +152,9 @@ def _misfit(re: F64, im: F64, vr: F64, vi: F64, mr: F64, mi: F64, residual: F64)
 
 
 @numba.njit(cache=True, nogil=True)
-def _normal(jacobian: F64, residual: F64, by_entry: F64, hessian: F64, gradient: F64) -> None:
-    """J^T J (lower triangle) and J^T r; `by_entry` is room for J."""
-    p, entries = jacobian.shape
-    for m in range(entries):
-        for j in range(p):
-            by_entry[m, j] = jacobian[j, m]
+def normal_equations(by_entry: F64, residual: F64, hessian: F64, gradient: F64) -> None:
+    """J^T J (lower triangle) and J^T r of a Jacobian of shape (entries, parameters)."""
+    entries, p = by_entry.shape
     hessian[:] = 0.0
     gradient[:] = 0.0
     for m in range(entries):
@@ -171,7 +168,17 @@ def _normal(jacobian: F64, residual: F64, by_entry: F64, hessian: F64, gradient:
 
 
 @numba.njit(cache=True, nogil=True)
-def _solve(hessian: F64, damping: float, right: F64, work: F64, out: F64) -> bool:
+def _normal(jacobian: F64, residual: F64, by_entry: F64, hessian: F64, gradient: F64) -> None:
+    """The same of a transposed Jacobian; `by_entry` is room for it."""
+    p, entries = jacobian.shape
+    for m in range(entries):
+        for j in range(p):
+            by_entry[m, j] = jacobian[j, m]
+    normal_equations(by_entry, residual, hessian, gradient)
+
+
+@numba.njit(cache=True, nogil=True)
+def solve(hessian: F64, damping: float, right: F64, work: F64, out: F64) -> bool:
     """(H + damping) out = right by Cholesky; whether the matrix was positive definite."""
     p = len(right)
     for j in range(p):
@@ -305,7 +312,7 @@ def fit(
     damping, growth, used = 0.01 * size, 2.0, 1
     milestone, ask_at = cost, PATIENCE
     while used < limit and cost > NEAR and damping < 1e6 * size:
-        fits = _solve(hessian, damping, gradient, work, step)
+        fits = solve(hessian, damping, gradient, work, step)
         _moved(pairs, gates, num_qubits, last, step, trial)
         product(pairs, trial, num_qubits, re, im)
         new = _misfit(re, im, target_re, target_im, mr, mi, tried)
@@ -331,7 +338,7 @@ def fit(
     if cost > NEAR:
         return np.sqrt(2 * cost), used
     for _ in range(POLISH):
-        if not _solve(hessian, 1e-9 * size, gradient, work, step):
+        if not solve(hessian, 1e-9 * size, gradient, work, step):
             break
         _moved(pairs, gates, num_qubits, last, step, trial)
         product(pairs, trial, num_qubits, re, im)

@@ -11,13 +11,14 @@ rounding; that they always do is not proved. A random start ends at a solution a
 solution of another matrix every second time: its gates have the symmetry that makes the product real, and no
 step breaks it. So the first start of a seed is random, and those solutions are the starts from then on (1 ms
 a matrix). Very near the identity and its like (1e-8 to 1e-4 off) no start gets there: 10 CZ have a singular
-point. `spare` asks for 15 CZ in closed form, which any numbers fit: a cosine-sine decomposition, whose outer
+point. The form "closed" has 15 CZ, which any numbers fit: a cosine-sine decomposition, whose outer
 factors are one-qubit multiplexors in the magic basis.
 
-SO(16) is instantiated as well, over circuits that are real whatever their angles (`real_ansatz`), which all of
-some thousand matrices took, degenerate and nearly degenerate ones among them.
+SO(16) is instantiated as well, over circuits that are real whatever their angles (`real_ansatz`), on all four
+pairs of a ring in 42 CZ, or on a line ("line") in 43. On the ring that did for all of some thousand matrices,
+degenerate and nearly degenerate ones among them, on the line for all but nearly degenerate ones.
 
-Beyond (and with `spare` from SO(16) on), a matrix is taken apart into four of half the size, two
+Beyond (and with "closed" from SO(16) on), a matrix is taken apart into four of half the size, two
 demultiplexing layers of 2^(k-2) + 1 CZ and one of 2^(k-1) - 1 CZ (`cosine_sine`): 201, 869 CZ for k = 5, 6
 qubits, less than half of what the quantum Shannon decomposition of a complex matrix takes (444, 1868) for
 every k. The CZ that a layer would end with are real diagonals that the next block takes in.
@@ -28,9 +29,11 @@ after the reflection of the last coordinate: a CZ of all qubits (2^k - 2 CZ).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,11 +46,14 @@ from qattn_compiler.synth.cosine_sine import cosine_sine, demultiplexed
 from qattn_compiler.synth.diagonal import add_diagonal, diagonal_angles
 from qattn_compiler.synth.instantiate import Ansatz, Target, random_gates
 from qattn_compiler.synth.multiplexor import add_multiplexor, multiplexor_angles
-from qattn_compiler.synth.real_ansatz import PAIRS, fit_real
+from qattn_compiler.synth.real_ansatz import LINE, RING, fit_real
 from qattn_compiler.synth.three_qubit import shrink, synthesise_three
 
 Floats = NDArray[np.float64]
 Gate = NDArray[np.complex128]
+Form = Literal["short", "line", "closed"]
+"""Of circuits for SO(2^k): see `orthogonal_count`."""
+_Map = Callable[[Callable[[Floats], Floats], Sequence[Floats]], Iterator[Floats]]
 
 SHORTEST_PAIRS: Final = ((0, 1), (1, 2)) * 5
 """The pairs of the CZ that sufficed for every generic matrix of SO(8) tried."""
@@ -56,6 +62,7 @@ SPARE_PAIRS: Final = (*_SUM_PAIRS, (2, 0), (1, 0), (2, 0), *_SUM_PAIRS)
 """The pairs of the CZ that suffice for every matrix of SO(8)."""
 SHORTEST: Final = len(SHORTEST_PAIRS)
 SPARE: Final = len(SPARE_PAIRS)
+_SIXTEEN: Final = {"short": RING, "line": LINE}
 STARTS: Final = 64
 """Starts for a matrix of SO(8); beyond, it is taken to be near a singular point."""
 RANDOM_STARTS: Final = 4000
@@ -68,35 +75,36 @@ _ENTER: Final = np.eye(4)[[0, 3, 2, 1]] @ np.kron(_S, _H @ _S)
 """Into the magic basis, as `_add_four` does it."""
 
 
-def orthogonal_count(width: int, *, spare: bool = False) -> int:
+def orthogonal_count(width: int, *, form: Form = "short") -> int:
     """CZ for a matrix of SO(2^width).
 
     Args:
         width: qubits.
-        spare: with SPARE for each matrix of SO(8) and larger ones taken apart, so that any numbers fit.
+        form: "short", "line" (the same, SO(16) on a line of qubits) or "closed" (SPARE for each matrix of
+            SO(8), larger ones taken apart, so that any numbers fit).
     """
     if width <= 3:
-        return (0, 0, 2, SPARE if spare else SHORTEST)[width]
-    if width == 4 and not spare:
-        return len(PAIRS)
-    return 4 * orthogonal_count(width - 1, spare=spare) + (1 << width) + 1
+        return (0, 0, 2, SPARE if form == "closed" else SHORTEST)[width]
+    if width == 4 and form != "closed":
+        return len(_SIXTEEN[form])
+    return 4 * orthogonal_count(width - 1, form=form) + (1 << width) + 1
 
 
-def orthogonal_size(width: int, *, spare: bool = False) -> int:
+def orthogonal_size(width: int, *, form: Form = "short") -> int:
     """How many angles the circuit of a matrix of SO(2^width) has."""
     if width <= 3:
-        return (0, 1, 6, 3 * (3 + 2 * orthogonal_count(3, spare=spare)) + 1)[width]
-    if width == 4 and not spare:
-        return 3 * (4 + 2 * len(PAIRS)) + 1
-    return 4 * orthogonal_size(width - 1, spare=spare) + (1 << width)
+        return (0, 1, 6, 3 * (3 + 2 * orthogonal_count(3, form=form)) + 1)[width]
+    if width == 4 and form != "closed":
+        return 3 * (4 + 2 * len(_SIXTEEN[form])) + 1
+    return 4 * orthogonal_size(width - 1, form=form) + (1 << width)
 
 
-def orthogonal_angles(matrices: Floats, *, spare: bool = False, seed: int = 0) -> Floats:
+def orthogonal_angles(matrices: Floats, *, form: Form = "short", seed: int = 0) -> Floats:
     """Angles (radians) in circuit order.
 
     Args:
         matrices: shape (..., 2^k, 2^k), of determinant 1.
-        spare: see `orthogonal_count`.
+        form: see `orthogonal_count`.
         seed: of random starts (k >= 3).
 
     Returns:
@@ -105,7 +113,7 @@ def orthogonal_angles(matrices: Floats, *, spare: bool = False, seed: int = 0) -
     Raises:
         CircuitError: a matrix is not of SO(2^k).
         ArithmeticError: a matrix of SO(8) was not found in 10 CZ, or one of SO(16) in 42 (never with
-            `spare`).
+            "closed").
     """
     size = matrices.shape[-1]
     width = size.bit_length() - 1
@@ -117,8 +125,9 @@ def orthogonal_angles(matrices: Floats, *, spare: bool = False, seed: int = 0) -
         small: Floats = _small(flat).reshape(*matrices.shape[:-2], -1)
         return small
     unique, inverse = np.unique(flat.reshape(len(flat), -1), axis=0, return_inverse=True)
-    found = [_angles(one.reshape(size, size), width, spare, seed) for one in unique]
-    table = np.array(found).reshape(len(unique), orthogonal_size(width, spare=spare))
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        found = [_angles(one.reshape(size, size), width, form, seed, pool.map) for one in unique]
+    table = np.array(found).reshape(len(unique), orthogonal_size(width, form=form))
     out: Floats = table[inverse.reshape(-1)].reshape(*matrices.shape[:-2], -1)
     return out
 
@@ -133,19 +142,22 @@ def _small(matrices: Floats) -> Floats:
     return np.zeros((len(matrices), 0))
 
 
-def _angles(matrix: Floats, width: int, spare: bool, seed: int) -> Floats:
+def _angles(matrix: Floats, width: int, form: Form, seed: int, apart: _Map = map) -> Floats:
+    """Of one matrix; `apart` does the same for its four parts."""
     if width <= 2:
         small: Floats = _small(matrix[None])[0]
         return small
     if width == 3:
-        return _eight(np.ascontiguousarray(matrix), spare, seed)
-    if width == 4 and not spare:
-        return ansatz_angles(_sixteen(np.ascontiguousarray(matrix).tobytes(), seed), matrix)
+        return _eight(np.ascontiguousarray(matrix), form, seed)
+    if width == 4 and form != "closed":
+        return ansatz_angles(_sixteen(np.ascontiguousarray(matrix).tobytes(), form, seed), matrix)
     (u1, u2), angles, (v1, v2) = cosine_sine(matrix)
-    half = len(matrix) // 2
-    u2 = u2 * first_bit(half)  # the CZ that the middle layer leaves out
-    right, left = (_direct_sum(a, b, width, spare, seed) for a, b in ((v1, v2), (u1, u2)))
-    return np.concatenate([right, multiplexor_angles(2 * angles), left])
+    u2 = u2 * first_bit(len(matrix) // 2)  # the CZ that the middle layer leaves out
+    (last, turns, first), (end, more, begin) = (_taken_apart(*pair) for pair in ((v1, v2), (u1, u2)))
+    inner = (first, last, begin, end)
+    found = list(apart(lambda part: _angles(part, width - 1, form, seed), inner))
+    middle = multiplexor_angles(2 * angles)
+    return np.concatenate([found[0], turns, found[1], middle, found[2], more, found[3]])
 
 
 def first_bit(size: int) -> Floats:
@@ -153,17 +165,17 @@ def first_bit(size: int) -> Floats:
     return np.where(np.arange(size) < size // 2, 1.0, -1.0)
 
 
-def _direct_sum(first: Floats, second: Floats, width: int, spare: bool, seed: int) -> Floats:
+def _taken_apart(first: Floats, second: Floats) -> tuple[Floats, Floats, Floats]:
+    """The outer matrix, angles, and the inner matrix of a direct sum."""
     outer, angles, inner = demultiplexed(first, second)
     index = np.arange(len(outer))
     outer = outer * np.where((index >= len(outer) // 2) & (index % 2 == 1), -1.0, 1.0)
-    parts = [_angles(inner, width - 1, spare, seed), multiplexor_angles(angles)]
-    return np.concatenate([*parts, _angles(outer, width - 1, spare, seed)])
+    return outer, multiplexor_angles(angles), inner
 
 
 def _four(matrices: Floats) -> Floats:
     """Angles of the two gates of SO(4) in the magic basis, three each; shape (n, 4, 4) in, (n, 6) out."""
-    return np.concatenate([_turns_of(quaternion_of(gates)) for gates in _factors(matrices)], axis=-1)
+    return np.concatenate([turns_of(quaternion_of(gates)) for gates in _factors(matrices)], axis=-1)
 
 
 def _factors(matrices: Floats) -> tuple[Gate, Gate]:
@@ -182,23 +194,23 @@ def quaternion_of(gates: Gate) -> Floats:
     return np.stack(parts, axis=-1)
 
 
-def _turns_of(quaternions: Floats) -> Floats:
+def turns_of(quaternions: Floats) -> Floats:
     """Angles of RZ, RX, RZ in the order of time, shape (..., 3); the sign goes into the last."""
     xza, sign = su2.to_xza(quaternions)
     x, z, a = np.moveaxis(xza, -1, 0)
     return np.stack([-a, x, z + a + 2 * sign], axis=-1)
 
 
-def _eight(matrix: Floats, spare: bool, seed: int) -> Floats:
+def _eight(matrix: Floats, form: Form, seed: int) -> Floats:
     """Angles of SO(8): of its gates, and its phase."""
-    found = _closed(matrix) if spare else _chain(matrix.tobytes(), seed)
+    found = _closed(matrix) if form == "closed" else _chain(matrix.tobytes(), seed)
     return ansatz_angles(found, matrix)
 
 
 def ansatz_angles(ansatz: Ansatz, matrix: Floats | Gate) -> Floats:
     """Angles of an ansatz, three a gate, and the phase that it lacks; in the order of `add_pairs`."""
     missing = -np.angle(np.vdot(matrix, ansatz.unitary()))
-    return np.append(_turns_of(ansatz.gates).reshape(-1), missing)
+    return np.append(turns_of(ansatz.gates).reshape(-1), missing)
 
 
 @lru_cache(maxsize=4096)
@@ -213,9 +225,9 @@ def _chain(data: bytes, seed: int) -> Ansatz:
 
 
 @lru_cache(maxsize=4096)
-def _sixteen(data: bytes, seed: int) -> Ansatz:
-    """A matrix of SO(16), up to its phase, over PAIRS."""
-    return fit_real(np.frombuffer(data).reshape(16, 16), seed)
+def _sixteen(data: bytes, form: Form, seed: int) -> Ansatz:
+    """A matrix of SO(16), up to its phase, over RING or LINE."""
+    return fit_real(np.frombuffer(data).reshape(16, 16), _SIXTEEN[form], seed)
 
 
 @lru_cache(maxsize=4)
@@ -310,7 +322,7 @@ def _rotation(axis: str, angle: float) -> Gate:
 
 
 def add_orthogonal(
-    builder: Builder, angles: Sequence[Angle], qubits: Sequence[int], *, spare: bool = False
+    builder: Builder, angles: Sequence[Angle], qubits: Sequence[int], *, form: Form = "short"
 ) -> None:
     """Append the circuit of a matrix of SO(2^k), global phase included.
 
@@ -318,40 +330,40 @@ def add_orthogonal(
         builder: where the rows go.
         angles: in circuit order (`orthogonal_angles`).
         qubits: k qubits, the first the most significant.
-        spare: see `orthogonal_count`.
+        form: see `orthogonal_count`.
 
     Raises:
         CircuitError: it is not the right number of angles.
     """
     width = len(qubits)
-    if len(angles) != orthogonal_size(width, spare=spare):
-        wanted = orthogonal_size(width, spare=spare)
+    if len(angles) != orthogonal_size(width, form=form):
+        wanted = orthogonal_size(width, form=form)
         raise CircuitError(f"a rotation on {width} qubits has {wanted} angles here, not {len(angles)}")
     if width == 1:
         builder.add("ry", qubits, angles)
     elif width == 2:
         _add_four(builder, angles, qubits)
     elif width == 3:
-        add_pairs(builder, angles, qubits, SPARE_PAIRS if spare else SHORTEST_PAIRS)
-    elif width == 4 and not spare:
-        add_pairs(builder, angles, qubits, PAIRS)
+        add_pairs(builder, angles, qubits, SPARE_PAIRS if form == "closed" else SHORTEST_PAIRS)
+    elif width == 4 and form != "closed":
+        add_pairs(builder, angles, qubits, [move[:2] for move in _SIXTEEN[form]])
     elif width:
         side = (len(angles) - 2 ** (width - 1)) // 2
-        _add_direct_sum(builder, angles[:side], qubits, spare)
+        _add_direct_sum(builder, angles[:side], qubits, form)
         middle = angles[side : len(angles) - side]
         add_multiplexor(builder, "y", middle, qubits[1:], qubits[0], drop_last=True)
-        _add_direct_sum(builder, angles[len(angles) - side :], qubits, spare)
+        _add_direct_sum(builder, angles[len(angles) - side :], qubits, form)
 
 
-def _add_direct_sum(builder: Builder, angles: Sequence[Angle], qubits: Sequence[int], spare: bool) -> None:
-    side = orthogonal_size(len(qubits) - 1, spare=spare)
+def _add_direct_sum(builder: Builder, angles: Sequence[Angle], qubits: Sequence[int], form: Form) -> None:
+    side = orthogonal_size(len(qubits) - 1, form=form)
     first, last = qubits[0], qubits[-1]
-    add_orthogonal(builder, angles[:side], qubits[1:], spare=spare)
+    add_orthogonal(builder, angles[:side], qubits[1:], form=form)
     builder.add("cz", [first, last], ())
     middle = angles[side : len(angles) - side]
     add_multiplexor(builder, "y", middle, qubits[1:-1], last, drop_last=True)
     builder.add("cz", [first, last], ())
-    add_orthogonal(builder, angles[len(angles) - side :], qubits[1:], spare=spare)
+    add_orthogonal(builder, angles[len(angles) - side :], qubits[1:], form=form)
 
 
 def _add_turns(builder: Builder, angles: Sequence[Angle], qubit: int) -> None:
@@ -407,7 +419,7 @@ def orthogonal_circuit(matrix: Floats, seed: int = 0) -> Circuit:
 
     Returns:
         `orthogonal_count(k)` CZ if the determinant is 1; for -1 one more (k = 2) or 2^k - 2 more, but 14, or
-        16 for a few, in all at k = 3. Where a part of it is not found, `orthogonal_count(k, spare=True)`.
+        16 for a few, in all at k = 3. Where a part of it is not found, it has those of "closed".
 
     Raises:
         CircuitError: the matrix is not orthogonal, or its size is no power of two.
@@ -422,12 +434,13 @@ def orthogonal_circuit(matrix: Floats, seed: int = 0) -> Circuit:
             return _reflected_eight(matrix, seed)
         add_reflection(builder, range(width))
         matrix[:, -1] *= -1
-    for spare in (False, True):
+    forms: tuple[Form, ...] = ("short", "closed")
+    for form in forms:
         try:
-            angles = orthogonal_angles(matrix, spare=spare, seed=seed)
+            angles = orthogonal_angles(matrix, form=form, seed=seed)
         except ArithmeticError:
             continue
-        add_orthogonal(builder, angles.tolist(), range(width), spare=spare)
+        add_orthogonal(builder, angles.tolist(), range(width), form=form)
         break
     return builder.build()
 

@@ -1,23 +1,22 @@
-"""Circuits whose unitary is real whatever their angles, with three parameters for each CZ.
+"""Matrices of SO(16) over circuits that are real whatever their angles, with three parameters for each CZ.
 
 Real gates alone (RY between CZ) have two parameters for each CZ, so that a matrix of SO(N) on n qubits takes
-(N (N - 1) / 2 - n) / 2 of them. More are to be had where the gates are real in another sense. Let A = P K with
-complex conjugation K and P = Y on two qubits, the identity on the others. A^2 = 1, so the unitaries that
-commute with A are SO(N) in some basis; and they have gates of their own on the single qubits: all of SU(2) on
-the two with Y ("quaternion qubits": two of them are a quaternion, multiplied from the left and from the
-right), RY on the others ("real qubits"). exp(-i pi/4 Z Z) = CZ (S x S) up to phase commutes with A if one of
-its qubits is of either kind. After it two turns on the quaternion qubit and one on the real one are new
-(turns about Z commute with it). One CZ between the quaternion qubits leads from K to A, another one back, as
-CZ (X x X) CZ = Y x Y up to sign, and H S takes the identity to X in S^T H H S = X.
+(N (N - 1) / 2 - n) / 2 of them. More are to be had where the gates are real in another sense
+(`real_circuit`): with two quaternion qubits, which together are a quaternion, multiplied from the left and
+from the right. exp(-i pi/4 Z Z) = CZ (S x S) up to phase is real in that sense between a quaternion qubit and
+a real one. After it two turns on the former and one on the latter are new (turns about Z commute with it).
 
 So (N (N - 1) / 2 - n - 4) / 3 + 2 CZ is the least for SO(N) here, 9, 40, 165 for 3, 4, 5 qubits, where real
-gates take 13, 58, 246 at least and quantum Shannon decompositions of complex matrices 20, 100, 444. That a fit
-(`real_kernels`) finds every matrix with so few, or with a few more, is not proved; PAIRS of SO(16) did for all
-that were tried, degenerate and nearly degenerate ones among them.
+gates take 13, 58, 246 at least and quantum Shannon decompositions of complex matrices 20, 100, 444. That a
+fit (`levenberg`) finds every matrix with so few, or with a few more, is not proved; RING did for all that
+were tried, degenerate and nearly degenerate ones among them, LINE for all but those 1e-10 to 1e-2 off the
+identity and its like.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
@@ -26,60 +25,156 @@ from numpy.typing import NDArray
 
 from qattn_compiler.circuit import su2
 from qattn_compiler.synth.instantiate import EXACT, Ansatz, Floats, Matrix
+from qattn_compiler.synth.levenberg import levenberg
+from qattn_compiler.synth.real_circuit import ONE, Move, RealCircuit, S, exponential, kept
 
-PAIRS: Final = ((0, 1), *((0, 2), (1, 3), (0, 3), (1, 2)) * 10, (0, 1))
-"""CZ of the circuit of a matrix of SO(16): one more round than the 120 parameters ask for, as nearly singular
-matrices want it."""
+RING: Final[tuple[Move, ...]] = (
+    (0, 1, "make"),
+    *kept(((0, 2), (1, 3), (0, 3), (1, 2)) * 10),
+    (0, 1, "join"),
+)
+"""One more round than the 120 parameters ask for, as nearly singular matrices want it."""
+LINE: Final[tuple[Move, ...]] = (
+    *((0, 1, "make"), (1, 2, "move")),
+    *kept(((0, 1), (2, 3), (2, 1)) * 13),
+    *((1, 2, "move"), (0, 1, "join")),
+)
+"""On neighbours only: more CZ to enter and to leave."""
 STARTS: Final = 32
 """Random starts for one matrix; nearly all need one."""
 LIMIT: Final = 200
 """Evaluations for each."""
 
-_S: Final = np.array([0.5**0.5, 0.0, 0.0, 0.5**0.5])
-_H: Final = np.array([0.0, 0.5**0.5, 0.0, 0.5**0.5])
-_ENTER: Final = su2.multiply(_H, _S)
-_LEAVE: Final = _ENTER * [1.0, -1.0, -1.0, -1.0]
 
-
-def fit_real(matrix: Floats, seed: int = 0) -> Ansatz:
-    """A matrix of SO(16), up to its phase, over `PAIRS`.
+def fit_real(matrix: Floats, moves: Sequence[Move], seed: int = 0) -> Ansatz:
+    """A matrix of SO(16), up to its phase.
 
     Args:
         matrix: shape (16, 16).
+        moves: RING or LINE.
         seed: of the random starts.
 
     Raises:
         ArithmeticError: no start led to it.
     """
-    from qattn_compiler.synth.real_kernels import fit
-
-    width, inner = 4, np.array(PAIRS[1:-1])
-    last = np.zeros(width + 2 * len(inner), dtype=np.int64)
-    last[Ansatz(inner, np.zeros((len(last), 4))).last_gates()] = 1
-    target = np.ascontiguousarray(_in_real_basis(matrix).T)
+    frame = _Frame.of(tuple(moves))
+    model = _Model(np.ascontiguousarray(frame.inner(matrix).T), frame.pairs)
     for number in range(STARTS):
-        gates = _random_gates(inner, width, np.random.default_rng((seed, number)))
-        if fit(target, inner, gates, last, LIMIT)[0] < EXACT:
-            return _dressed(inner, gates, width)
-    raise ArithmeticError(f"a matrix of SO({len(matrix)}) was not found in {len(PAIRS)} CZ")
+        start = _random_gates(model.qubits, np.random.default_rng((seed, number)))
+        gates, distance = levenberg(model, start, LIMIT, len(matrix))
+        if distance < EXACT:
+            return frame.ansatz(gates)
+    raise ArithmeticError(f"a matrix of SO({len(matrix)}) was not found in {len(moves)} CZ")
 
 
-def _in_real_basis(matrix: Floats) -> Floats:
-    """What the circuit without its first and last CZ has to be, in the kernels' coordinates."""
-    enter, basis = _frame(len(matrix).bit_length() - 1)
-    inner = basis.conj().T @ enter @ matrix @ enter.conj().T @ basis
-    return np.ascontiguousarray(inner.real)
+@dataclass(frozen=True, eq=False)
+class _Frame:
+    """What stands around the CZ that keep the kinds of qubits. The kernels' qubits 0 and 1 are the quaternion
+    qubits.
+
+    Attributes:
+        circuit: the whole.
+        order: shape (4,): the circuit's qubits in the kernels' order.
+        open_gates: shape (4,): the gates of those after the CZ before the first that is kept.
+        outside: CZ before the first that is kept, as many as behind the last.
+        pairs: those between, on the kernels' qubits, a quaternion qubit first.
+        enter: what comes before them as a matrix; its inverse comes after.
+        basis: shape (16, 16): column (c, k) is unit quaternion c times [[0, 1], [-1, 0]] over sqrt 2 on the
+            quaternion qubits, and bits k on the others.
+    """
+
+    circuit: RealCircuit
+    order: NDArray[np.int64]
+    open_gates: NDArray[np.int64]
+    outside: int
+    pairs: NDArray[np.int64]
+    enter: Matrix
+    basis: Matrix
+
+    @staticmethod
+    @lru_cache(maxsize=4)
+    def of(moves: tuple[Move, ...]) -> _Frame:
+        """For these moves on four qubits."""
+        circuit = RealCircuit.of(4, moves)
+        outside = next(k for k, move in enumerate(moves) if move[2] == "keep")
+        fixed = circuit.gates(np.tile(ONE, (len(circuit.free), 1)))[: 4 + 2 * outside]
+        before = Ansatz(circuit.pairs[:outside], fixed)
+        open_gates = before.last_gates()
+        order = np.argsort(~circuit.free[open_gates], kind="stable")
+        pairs = np.argsort(order)[circuit.pairs[outside : len(moves) - outside]]
+        units = _matrix(np.eye(4)) @ np.array([[0.0, 1.0], [-1.0, 0.0]]) / np.sqrt(2)
+        basis = np.kron(units.reshape(4, 4).T, np.eye(4))
+        return _Frame(circuit, order, open_gates[order], outside, pairs, before.unitary(), basis)
+
+    def inner(self, matrix: Floats) -> Floats:
+        """What the CZ that keep have to make for the whole to be a matrix, in the kernels' coordinates."""
+        whole = self.enter @ matrix @ self.enter.conj().T
+        axes = (*self.order, *(4 + self.order))
+        turned = whole.reshape((2,) * 8).transpose(axes).reshape(16, 16)
+        return np.ascontiguousarray((self.basis.conj().T @ turned @ self.basis).real)
+
+    def ansatz(self, gates: Floats) -> Ansatz:
+        """The whole circuit with the kernels' gates."""
+        turns = np.tile(ONE, (len(self.circuit.free), 1))
+        where = np.concatenate([self.open_gates, 4 + 2 * self.outside + np.arange(2 * len(self.pairs))])
+        real = ~self.circuit.free[where]
+        half = gates[real, 0] / 2
+        turns[where[real]] = np.stack([np.cos(half), 0 * half, np.sin(half), 0 * half], axis=1)
+        turned = gates.copy()
+        turned[4:] = su2.multiply(gates[4:], S)  # of the entangler, CZ (S x S)
+        turns[where[~real]] = turned[~real]
+        return Ansatz(self.circuit.pairs, self.circuit.gates(turns))
 
 
-@lru_cache(maxsize=4)
-def _frame(width: int) -> tuple[Matrix, Matrix]:
-    """The circuit's beginning as a matrix (its end is the inverse), and the real basis: column (c, k) is unit
-    quaternion c times [[0, 1], [-1, 0]] on the first two qubits, over sqrt 2, and bits k on the others."""
-    one = _matrix(_ENTER)
-    enter = np.diag([1, 1, 1, -1]) @ np.kron(one, one)
-    units = _matrix(np.eye(4)) @ np.array([[0.0, 1.0], [-1.0, 0.0]]) / np.sqrt(2)
-    rest = np.eye(2 ** (width - 2))
-    return np.kron(enter, rest), np.kron(units.reshape(4, 4).T, rest)
+class _Model:
+    """A matrix as what the gates between entanglers are fitted to (`levenberg.Model`); gates as the kernels
+    take them: quaternions on qubits 0 and 1, angles on the others."""
+
+    def __init__(self, target: Floats, pairs: NDArray[np.int64]) -> None:
+        self.target, self.pairs = target, pairs
+        self.qubits = np.concatenate([np.arange(4), pairs.reshape(-1)])
+        self.last = np.zeros(len(self.qubits), dtype=np.int64)
+        for qubit in range(4):
+            self.last[np.flatnonzero(self.qubits == qubit)[-1]] = 1
+        # The kernels go from the last gate to the first: the parameters of each gate, x, y, z or an angle.
+        backwards = [np.arange(4), *(4 + 2 * k + np.arange(2) for k in range(len(pairs)))]
+        order = np.concatenate(backwards[::-1])
+        counts = np.where(self.qubits >= 2, 1, 2 + self.last)[order]
+        begins = np.cumsum(counts) - counts
+        self.first = np.empty(len(order), dtype=np.int64)
+        self.first[order] = begins
+        self.size = int(counts.sum())
+
+    def misfit(self, gates: Floats) -> tuple[float, Floats]:
+        """Half the squared distance, and what the logarithm of the missing factor is to first order."""
+        from qattn_compiler.synth.real_kernels import misfit, product
+
+        size = len(self.target)
+        entries = size * (size - 1) // 2
+        found, residual = np.empty_like(self.target), np.empty(entries)
+        product(self.pairs, gates, self.last, found, np.empty((0, entries)))
+        return misfit(found, self.target, residual), residual
+
+    def jacobian(self, gates: Floats) -> Floats:
+        """Shape (entries, parameters)."""
+        from qattn_compiler.synth.real_kernels import product
+
+        size = len(self.target)
+        jacobian = np.empty((self.size, size * (size - 1) // 2))
+        product(self.pairs, gates, self.last, np.empty_like(self.target), jacobian)
+        return np.ascontiguousarray(jacobian.T)
+
+    def moved(self, gates: Floats, step: Floats) -> Floats:
+        """Each gate u becomes exp(d (i, j, k) / 2) u, each angle a becomes a + d."""
+        out, real = gates.copy(), self.qubits >= 2
+        out[real, 0] += step[self.first[real]]
+        turned = np.flatnonzero(~real)
+        vectors = np.zeros((len(turned), 3))
+        for axis in range(3):
+            some = (axis < 2) | (self.last[turned] == 1)
+            vectors[some, axis] = step[self.first[turned[some]] + axis]
+        out[turned] = su2.multiply(exponential(vectors), gates[turned])
+        return out
 
 
 def _matrix(quaternions: Floats) -> Matrix:
@@ -89,27 +184,10 @@ def _matrix(quaternions: Floats) -> Matrix:
     return np.stack(rows, axis=-2)
 
 
-def _random_gates(inner: NDArray[np.int64], width: int, rng: np.random.Generator) -> Floats:
-    """Gates as the kernels take them: quaternions on qubits 0 and 1, angles on the others."""
-    qubits = np.concatenate([np.arange(width), inner.reshape(-1)])
+def _random_gates(qubits: NDArray[np.int64], rng: np.random.Generator) -> Floats:
     gates = rng.normal(size=(len(qubits), 4))
     gates /= np.linalg.norm(gates, axis=1, keepdims=True)
     real = qubits >= 2
     gates[real] = 0.0
     gates[real, 0] = rng.uniform(-2 * np.pi, 2 * np.pi, np.count_nonzero(real))
     return gates
-
-
-def _dressed(inner: NDArray[np.int64], gates: Floats, width: int) -> Ansatz:
-    """The whole circuit: entered and left by a CZ, each entangler a CZ with S behind."""
-    qubits = np.concatenate([np.arange(width), inner.reshape(-1)])
-    real = qubits >= 2
-    half = gates[real, 0] / 2
-    turns = gates.copy()
-    turns[real] = np.stack([np.cos(half), 0 * half, np.sin(half), 0 * half], axis=1)
-    turns[width:] = su2.multiply(turns[width:], np.broadcast_to(_S, turns[width:].shape))
-    first = np.tile([1.0, 0.0, 0.0, 0.0], (width, 1))
-    first[:2], first[2:] = _ENTER, turns[2:width]
-    turns = np.concatenate([first, turns[:2], turns[width:], np.tile(_LEAVE, (2, 1))])
-    pairs = np.concatenate([[[0, 1]], inner, [[0, 1]]])
-    return Ansatz(pairs, turns)

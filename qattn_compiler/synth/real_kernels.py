@@ -5,8 +5,8 @@ multiply from the left and gates on the second from the right; each real qubit i
 Coordinate c of the quaternion and bits k of the real qubits are index c 2^(n-2) + k.
 
 Method: that of `instantiate_kernels` with real numbers. U = A exp(d G) B has the derivative K U for
-K = A G A^T, which is skew, and X = (T U^T - U T^T) / 2 is what sum_j d_j K_j has to be: a linear least-squares
-problem over N (N - 1) / 2 numbers.
+K = A G A^T, which is skew, and X = (T U^T - U T^T) / 2 is what sum_j d_j K_j has to be: linear least squares
+over N (N - 1) / 2 numbers.
 """
 
 from __future__ import annotations
@@ -14,8 +14,6 @@ from __future__ import annotations
 import numba
 import numpy as np
 from numpy.typing import NDArray
-
-from qattn_compiler.synth.instantiate_kernels import NEAR, PATIENCE, POLISH, PROGRESS, _normal, _solve
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
@@ -87,9 +85,7 @@ def _add_skew(a: F64, i: int, j: int, scale: float, row: F64) -> None:
 
 
 @numba.njit(cache=True, nogil=True)
-def _directions(
-    a: F64, qubit: int, bit: int, with_z: bool, jacobian: F64, j: int, units: F64, m: F64
-) -> int:
+def _directions(a: F64, qubit: int, bit: int, with_z: bool, jacobian: F64, j: int, units: F64, m: F64) -> int:
     """Rows j.. of the transposed Jacobian: turns at the right end of A; the next free row."""
     step = len(a) // 4
     if qubit >= 2:
@@ -111,11 +107,19 @@ def _directions(
 
 
 @numba.njit(cache=True, nogil=True)
-def _product(
-    pairs: I64, gates: F64, bits: I64, last: I64, a: F64, m: F64, jacobian: F64, units: F64
-) -> None:
-    """The circuit's matrix, transposed, into `a`; the Jacobian too if it has rows."""
-    n = len(bits)
+def product(pairs: I64, gates: F64, last: I64, a: F64, jacobian: F64) -> None:
+    """The circuit's matrix.
+
+    Args:
+        pairs: shape (k, 2): a quaternion qubit (0 or 1) and a real one (2, ...) for each entangler, in order.
+        gates: shape (n + 2 k, 4): first one gate on each qubit, then two after each entangler: a quaternion,
+            or an angle and three zeros.
+        last: shape (n + 2 k,): 1 for the last gate of each qubit.
+        a: shape (N, N): becomes the matrix, transposed.
+        jacobian: shape (3 k + n + 4, N (N - 1) / 2), becomes the transposed Jacobian; or without rows.
+    """
+    n = len(gates) - 2 * len(pairs)
+    m, units = np.empty((4, 4)), np.eye(4)
     a[:] = 0.0
     for i in range(len(a)):
         a[i, i] = 1.0
@@ -124,18 +128,19 @@ def _product(
         for side in range(2 if k >= 0 else n):
             g = n + 2 * k + side if k >= 0 else side
             qubit = pairs[k, side] if k >= 0 else side
+            bit = 1 << (n - 1 - qubit)
             if len(jacobian):
-                column = _directions(a, qubit, bits[qubit], last[g] == 1, jacobian, column, units, m)
-            _turn(a, qubit, bits[qubit], gates[g], m)
+                column = _directions(a, qubit, bit, last[g] == 1, jacobian, column, units, m)
+            _turn(a, qubit, bit, gates[g], m)
         if k >= 0:
-            _entangle(a, pairs[k, 0], bits[pairs[k, 1]], m)
+            _entangle(a, pairs[k, 0], 1 << (n - 1 - pairs[k, 1]), m)
 
 
 @numba.njit(cache=True, nogil=True)
-def _misfit(a: F64, target: F64, residual: F64) -> float:
-    """X into `residual`; N - tr(T^T U). Both matrices transposed."""
+def misfit(a: F64, target: F64, residual: F64) -> float:
+    """sqrt(2) X (below the diagonal) into `residual`; half of |T - U|^2. Both matrices transposed."""
     size = len(a)
-    trace, m = 0.0, 0
+    total, m = 0.0, 0
     for r in range(size):
         for c in range(r):
             x = 0.0
@@ -144,114 +149,6 @@ def _misfit(a: F64, target: F64, residual: F64) -> float:
             residual[m] = HALF * x
             m += 1
         for i in range(size):
-            trace += target[i, r] * a[i, r]
-    return size - trace
-
-
-@numba.njit(cache=True, nogil=True)
-def _moved(pairs: I64, gates: F64, n: int, last: I64, step: F64, out: F64) -> None:
-    """Gates after a step: u <- exp(d.(i, j, k) / 2) u, or the angle and d."""
-    column = 0
-    for k in range(len(pairs) - 1, -2, -1):
-        for side in range(2 if k >= 0 else n):
-            g = n + 2 * k + side if k >= 0 else side
-            qubit = pairs[k, side] if k >= 0 else side
-            if qubit >= 2:
-                out[g, 0] = gates[g, 0] + step[column]
-                column += 1
-                continue
-            x, y, z = step[column], step[column + 1], 0.0
-            column += 2
-            if last[g] == 1:
-                z = step[column]
-                column += 1
-            angle = np.sqrt(x * x + y * y + z * z) / 2
-            c = np.cos(angle)
-            s = np.sin(angle) / (2 * angle) if angle > 1e-12 else 0.5
-            x, y, z = s * x, s * y, s * z
-            a, b, d, e = gates[g]
-            out[g, 0] = c * a - x * b - y * d - z * e
-            out[g, 1] = c * b + x * a + y * e - z * d
-            out[g, 2] = c * d + y * a + z * b - x * e
-            out[g, 3] = c * e + z * a + x * d - y * b
-            norm = np.sqrt(np.sum(out[g] * out[g]))
-            for i in range(4):
-                out[g, i] /= norm
-
-
-@numba.njit(cache=True, nogil=True)
-def fit(target: F64, pairs: I64, gates: F64, last: I64, limit: int) -> tuple[float, int]:
-    """Fit the gates, in place, to a target.
-
-    Args:
-        target: shape (N, N): the transposed target.
-        pairs: shape (k, 2): a quaternion qubit (0 or 1) and a real one (2, ...) for each entangler, in order.
-        gates: shape (n + 2 k, 4): first one gate on each qubit, then two after each entangler: a quaternion,
-            or an angle and three zeros; the start, then the best found.
-        last: shape (n + 2 k,): 1 for the last gate of each qubit.
-        limit: at most this many evaluations.
-
-    Returns:
-        the distance (Frobenius norm of X), evaluations used.
-    """
-    size, n = len(target), len(gates) - 2 * len(pairs)
-    bits = np.array([1 << (n - 1 - q) if q >= 2 else 0 for q in range(n)])
-    p = 3 * len(pairs) + n + 4
-    entries = size * (size - 1) // 2
-    a, m = np.empty((size, size)), np.empty((4, 4))
-    jacobian, by_entry, none = np.empty((p, entries)), np.empty((entries, p)), np.empty((0, entries))
-    hessian, work = np.empty((p, p)), np.empty((p, p))
-    gradient, step = np.empty(p), np.empty(p)
-    residual, tried = np.empty(entries), np.empty(entries)
-    units, trial = np.eye(4), gates.copy()
-
-    _product(pairs, gates, bits, last, a, m, jacobian, units)
-    cost = _misfit(a, target, residual)
-    _normal(jacobian, residual, by_entry, hessian, gradient)
-    damping, growth, used = 0.01 * size, 2.0, 1
-    milestone, ask_at = cost, PATIENCE
-    while used < limit and cost > NEAR and damping < 1e6 * size:
-        fits = _solve(hessian, damping, gradient, work, step)
-        _moved(pairs, gates, n, last, step, trial)
-        _product(pairs, trial, bits, last, a, m, none, units)
-        new = _misfit(a, target, tried)
-        used += 1
-        expected = 0.5 * np.sum(step * (damping * step + gradient))
-        ratio = (cost - new) / expected if fits and expected > 0 else -1.0
-        if ratio > 0.0:
-            damping *= max(1 / 3, 1 - (2 * ratio - 1) ** 3)
-            growth = 2.0
-            gates[:] = trial
-            cost = new
-            residual[:] = tried
-            _product(pairs, gates, bits, last, a, m, jacobian, units)
-            _normal(jacobian, residual, by_entry, hessian, gradient)
-        else:
-            damping *= growth
-            growth *= 2.0
-        if used >= ask_at:
-            if cost > PROGRESS * milestone:
-                break
-            milestone, ask_at = cost, used + PATIENCE
-    norm = np.sqrt(np.sum(residual * residual))
-    if cost > NEAR:
-        return np.sqrt(2 * cost), used
-    for _ in range(POLISH):
-        if not _solve(hessian, 1e-9 * size, gradient, work, step):
-            break
-        _moved(pairs, gates, n, last, step, trial)
-        _product(pairs, trial, bits, last, a, m, none, units)
-        _misfit(a, target, tried)
-        used += 1
-        new = np.sqrt(np.sum(tried * tried))
-        if new >= norm:
-            break
-        gates[:] = trial
-        residual[:] = tried
-        done = new > 0.5 * norm
-        norm = new
-        if done:
-            break
-        _product(pairs, gates, bits, last, a, m, jacobian, units)
-        _normal(jacobian, residual, by_entry, hessian, gradient)
-    return norm, used
+            x = target[i, r] - a[i, r]
+            total += x * x
+    return total / 2

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from qattn_compiler.circuit.table import Angle, Builder
 from qattn_compiler.errors import CircuitError
 from qattn_compiler.synth.orthogonal import (
+    Form,
     add_orthogonal,
     orthogonal_angles,
     orthogonal_count,
@@ -34,6 +35,8 @@ Floats = NDArray[np.float64]
 
 NULL: Final = 1e-14
 """Schmidt coefficients up to here are 0: their vectors are free."""
+LEAST_LINE: Final = 7
+"""From so many qubits on the forms "short" and "line" differ."""
 MOST_SPLIT: Final = 8
 """Halves of states of more qubits are not asked for lower ranks themselves."""
 TRIES: Final = 8
@@ -47,36 +50,36 @@ class SchmidtState:
     Attributes:
         size: how many qubits.
         rank: the Schmidt rank of the halves is at most 2^rank; the first half has size // 2 qubits.
-        spare: whether each matrix of SO(8) takes its closed form, which any numbers fit.
+        form: of the rotations (`orthogonal_count`); "closed" fits any numbers.
         parts: the halves, each prepared alone, where nothing entangles them (rank 0).
     """
 
     size: int
     rank: int
-    spare: bool = False
+    form: Form = "short"
     parts: tuple[SchmidtState, SchmidtState] | None = None
 
     @staticmethod
-    def of(size: int, states: Floats | None = None, *, spare: bool = False) -> SchmidtState:
+    def of(size: int, states: Floats | None = None, *, form: Form = "short") -> SchmidtState:
         """For any real states of that many qubits, or for those of a batch.
 
         Args:
             size: how many qubits.
             states: shape (n, 2^size).
-            spare: see `SchmidtState`.
+            form: see `SchmidtState`.
         """
         half = size // 2
         if states is None or size < 2:
-            return SchmidtState(size, half, spare)
+            return SchmidtState(size, half, form)
         u, values, vh = np.linalg.svd(states.reshape(-1, 2**half, 2 ** (size - half)), full_matrices=False)
         rank = int((values > NULL).sum(axis=1).max(initial=1))
         if rank > 1:
-            return SchmidtState(size, (rank - 1).bit_length(), spare)
+            return SchmidtState(size, (rank - 1).bit_length(), form)
         first, last = (
-            SchmidtState.of(width, part, spare=spare)
+            SchmidtState.of(width, part, form=form)
             for width, part in ((half, u[:, :, 0]), (size - half, vh[:, 0]))
         )
-        return SchmidtState(size, 0, spare, (first, last))
+        return SchmidtState(size, 0, form, (first, last))
 
     def nearest(self, states: Floats) -> Floats:
         """The nearest real state of this form to each: the largest Schmidt coefficients, and of a product the
@@ -119,7 +122,7 @@ class SchmidtState:
             return sum(part.two_qubit_count for part in self.parts)
         if self.size <= 2:
             return self.size // 2
-        halves = sum(orthogonal_count(width, spare=self.spare) for width in self._halves)
+        halves = sum(orthogonal_count(width, form=self.form) for width in self._halves)
         count: int = self._core.two_qubit_count + self.rank + halves
         return count
 
@@ -130,7 +133,7 @@ class SchmidtState:
             return sum(part.num_angles for part in self.parts)
         if self.size <= 2:
             return (1 << self.size) - 1
-        halves = sum(orthogonal_size(width, spare=self.spare) for width in self._halves)
+        halves = sum(orthogonal_size(width, form=self.form) for width in self._halves)
         count: int = self._core.num_angles + halves
         return count
 
@@ -139,7 +142,7 @@ class SchmidtState:
         """About how long the angles of one state take: a millisecond for each SO(8), 15 for each SO(16)."""
         if self.parts:
             return sum(part.milliseconds for part in self.parts)
-        if self.size <= 2 or self.spare:
+        if self.size <= 2 or self.form == "closed":
             return 0
         parts = sum(15 << 2 * (width - 4) if width > 3 else width // 3 for width in self._halves)
         return self._core.milliseconds + parts
@@ -151,7 +154,7 @@ class SchmidtState:
     @property
     def _core(self) -> SchmidtState:
         """The state of the Schmidt coefficients."""
-        return SchmidtState.of(self.rank, spare=self.spare)
+        return SchmidtState.of(self.rank, form=self.form)
 
     def add(self, builder: Builder, angles: Sequence[Angle], qubits: Sequence[int]) -> None:
         """Append the gates, from |0...0>.
@@ -183,9 +186,9 @@ class SchmidtState:
         core.add(builder, angles[: core.num_angles], busy)
         for control, target in zip(busy, last[len(last) - self.rank :], strict=True):
             builder.add("cx", (control, target))
-        middle = core.num_angles + orthogonal_size(len(first), spare=self.spare)
-        add_orthogonal(builder, angles[core.num_angles : middle], first, spare=self.spare)
-        add_orthogonal(builder, angles[middle:], last, spare=self.spare)
+        middle = core.num_angles + orthogonal_size(len(first), form=self.form)
+        add_orthogonal(builder, angles[core.num_angles : middle], first, form=self.form)
+        add_orthogonal(builder, angles[middle:], last, form=self.form)
 
     def angles(self, amplitudes: Floats) -> Floats:
         """Angles (radians) in circuit order.
@@ -198,7 +201,7 @@ class SchmidtState:
 
         Raises:
             CircuitError: the number of amplitudes is not 2^size, or a Schmidt rank is too large.
-            ArithmeticError: a rotation was not found (never with `spare`).
+            ArithmeticError: a rotation was not found (never with "closed").
         """
         if amplitudes.shape[-1] != 2**self.size:
             raise CircuitError(
@@ -251,7 +254,7 @@ class SchmidtState:
                 core[:, -1] *= flip
             bases.append(turned)
         parts = [self._core.angles(core[:, : 2**self.rank])]
-        parts += [orthogonal_angles(basis, spare=self.spare) for basis in bases]
+        parts += [orthogonal_angles(basis, form=self.form) for basis in bases]
         return np.concatenate(parts, axis=1)
 
 

@@ -208,7 +208,7 @@ def _evolve(states: States, steps: Iterable[Step]) -> States:
 
 
 def _windows(steps: Iterable[Step]) -> Iterator[Step]:
-    """The same steps, those in a row on at most WINDOW axes multiplied out: large states are passed less often."""
+    """The same steps, those in a row on at most WINDOW axes multiplied out: large states are passed less."""
     window: list[Step] = []
     reach: set[int] = set()
     for axes, matrices in steps:
@@ -261,9 +261,7 @@ def _apply(states: States, axes: list[int], matrices: States) -> States:
     return np.moveaxis(out.reshape(front.shape), range(1, 1 + len(axes)), axes)
 
 
-def _matrices(
-    circuit: Circuit, angles: Floats, qubits: tuple[int, ...], rows: list[int]
-) -> Iterator[Step]:
+def _matrices(circuit: Circuit, angles: Floats, qubits: tuple[int, ...], rows: list[int]) -> Iterator[Step]:
     """A step for each row."""
     axis = {q: 1 + i for i, q in enumerate(qubits)}
     for row in rows:

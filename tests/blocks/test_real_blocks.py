@@ -29,9 +29,9 @@ def one_hot(size):
     return 1 << np.arange(size)[::-1]
 
 
-@pytest.mark.parametrize("spare", [False, True])
+@pytest.mark.parametrize("form", ["short", "closed"])
 @pytest.mark.parametrize("width", [1, 2, 3, 4])
-def test_rotations_of_a_register(width, spare):
+def test_rotations_of_a_register(width, form):
     rng = np.random.default_rng(width)
     first, second = special(rng, 2**width), special(rng, 2**width)
     numbers = {
@@ -40,7 +40,7 @@ def test_rotations_of_a_register(width, spare):
     }
     program = Program(
         (Register("other", 1), Register("r", width)),
-        (PrepareState("all", "v"), Rotate("r", "m", spare)),
+        (PrepareState("all", "v"), Rotate("r", "m", form)),
         ("all",),
         "",
         (("all", ("other", "r")),),

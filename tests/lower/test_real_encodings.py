@@ -268,7 +268,7 @@ def test_planted_faults_are_noticed(encoding, fault, monkeypatch):
         qattn.compile("A @ B", weights, encoding=encoding, target="full:10", optimization_level=1)
 
 
-@pytest.mark.parametrize(("level", "gates"), [(1, 46), (2, 15)])
+@pytest.mark.parametrize(("level", "gates"), [(1, 46), (2, 11)])
 def test_the_final_state_is_prepared_directly_where_that_is_cheaper(level, gates):
     rng = np.random.default_rng(8)
     weights = {"A": rng.normal(size=(2, 8)), "B": rng.normal(size=(8, 8))}

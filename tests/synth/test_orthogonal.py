@@ -59,15 +59,15 @@ def two_qubit_gates(circuit):
     return int((NUM_QUBITS[circuit.op] == 2).sum())
 
 
-def assert_exact(matrix, spare):
+def assert_exact(matrix, form):
     width = len(matrix).bit_length() - 1
     builder = Builder(range(width))
-    angles = orthogonal_angles(matrix, spare=spare)
-    assert angles.shape == (orthogonal_size(width, spare=spare),)
-    add_orthogonal(builder, angles.tolist(), range(width), spare=spare)
+    angles = orthogonal_angles(matrix, form=form)
+    assert angles.shape == (orthogonal_size(width, form=form),)
+    add_orthogonal(builder, angles.tolist(), range(width), form=form)
     circuit = builder.build()
     np.testing.assert_allclose(unitary(circuit), matrix, atol=1e-12)
-    assert two_qubit_gates(circuit) == orthogonal_count(width, spare=spare)
+    assert two_qubit_gates(circuit) == orthogonal_count(width, form=form)
 
 
 @pytest.mark.parametrize("width", [1, 2, 3, 4, 5])
@@ -75,25 +75,25 @@ def test_random_rotations(width):
     rng = np.random.default_rng(width)
     for _ in range(60 >> width):
         matrix = special(rng, 2**width)
-        assert_exact(matrix, spare=False)
-        assert_exact(matrix, spare=True)
+        assert_exact(matrix, "short")
+        assert_exact(matrix, "closed")
 
 
 @pytest.mark.parametrize("width", [1, 2, 3, 4, 5])
 def test_structured_rotations(width):
     for matrix in structured(2**width):
-        assert_exact(matrix, spare=True)
+        assert_exact(matrix, "closed")
 
 
 def test_structured_rotations_of_four_qubits():
     """As few gates as for any other, nearly singular ones included."""
     for matrix in structured(16):
-        assert_exact(matrix, spare=False)
+        assert_exact(matrix, "short")
 
 
 def test_counts():
     assert {k: orthogonal_count(k) for k in COUNTS} == COUNTS
-    assert {k: orthogonal_count(k, spare=True) for k in SPARE_COUNTS} == SPARE_COUNTS
+    assert {k: orthogonal_count(k, form="closed") for k in SPARE_COUNTS} == SPARE_COUNTS
     assert orthogonal_count(0) == orthogonal_size(0) == 0
     assert all(2 * orthogonal_count(k) <= count for k, count in COMPLEX.items())
 

@@ -13,7 +13,8 @@ import qattn_compiler as qattn
 from qattn_compiler.circuit.gates import NUM_QUBITS
 from qattn_compiler.circuit.table import Builder
 from qattn_compiler.errors import CircuitError
-from qattn_compiler.synth import orthogonal, schmidt
+from qattn_compiler.synth import orthogonal, real_state, schmidt
+from qattn_compiler.synth.real_state import RealState
 from qattn_compiler.synth.schmidt import SchmidtState
 from qattn_compiler.verify.simulate import joint_states, simulate
 
@@ -46,13 +47,15 @@ def worst(plan, states):
     return np.abs(found - states * (overlap / np.abs(overlap))[:, None]).max()
 
 
-@pytest.mark.parametrize("spare", [False, True])
+@pytest.mark.parametrize("form", ["short", "closed"])
 @pytest.mark.parametrize("size", range(1, 11))
-def test_states_and_counts(size, spare):
+def test_states_and_counts(size, form):
     states = random_states(size)
-    plan = SchmidtState.of(size, spare=spare)
-    assert plan.two_qubit_count == (SPARE_COUNTS if spare else COUNTS).get(size, plan.two_qubit_count)
-    assert spare or size < 3 or plan.two_qubit_count < 0.65 * 2**size
+    plan = SchmidtState.of(size, form=form)
+    assert plan.two_qubit_count == (SPARE_COUNTS if form == "closed" else COUNTS).get(
+        size, plan.two_qubit_count
+    )
+    assert form == "closed" or size < 3 or plan.two_qubit_count < 0.65 * 2**size
     assert worst(plan, states) < 1e-12
 
 
@@ -86,7 +89,7 @@ def degenerate(size):
 @pytest.mark.parametrize("size", [2, 3, 4, 5, 6, 7, 8])
 def test_degenerate_states(size):
     states = np.array([state / np.linalg.norm(state) for state in degenerate(size)])
-    assert worst(SchmidtState.of(size, spare=True), states) < 1e-11
+    assert worst(SchmidtState.of(size, form="closed"), states) < 1e-11
     missed = 0
     for state in states:
         for plan in (SchmidtState.of(size), SchmidtState.of(size, state[None])):
@@ -110,7 +113,7 @@ def test_any_numbers_fit_where_they_can(numbers):
     try:
         assert worst(plan, state) < 1e-11
     except ArithmeticError:
-        assert worst(SchmidtState.of(plan.size, state, spare=True), state) < 1e-11
+        assert worst(SchmidtState.of(plan.size, state, form="closed"), state) < 1e-11
 
 
 def test_the_rank_is_found():
@@ -154,26 +157,27 @@ def test_errors():
         plan.add(Builder(range(4)), [0.0] * 3, range(4))
 
 
-@pytest.mark.parametrize(("tokens", "gates"), [(4, 3), (8, 7), (16, 15), (32, 26)])
+@pytest.mark.parametrize(("tokens", "gates"), [(4, 3), (8, 6), (16, 11), (32, 22), (256, 254)])
 def test_compile_takes_it(tokens, gates):
     rng = np.random.default_rng(tokens)
     weights, values = rng.dirichlet(np.ones(tokens), 3), rng.normal(size=(tokens, 2))
-    made = qattn.compile((weights, values), target="full:6")
-    assert isinstance(made.units[0].plan, SchmidtState)
+    made = qattn.compile((weights, values), target="full:9")
+    assert isinstance(made.units[0].plan, RealState if 8 <= tokens <= 128 else SchmidtState)
     assert made.report.to_dict()["totals"]["gates_2q_max"] == gates
     assert made.verification.passed
     np.testing.assert_allclose(made.evaluate(), weights @ values, atol=1e-9)
 
 
 def test_numbers_without_a_short_form_get_the_closed_one(monkeypatch):
-    def none(data, seed):
+    def none(*_):
         raise ArithmeticError("not found")
 
     monkeypatch.setattr(orthogonal, "_chain", none)
+    monkeypatch.setattr(real_state, "_angles", none)
     rng = np.random.default_rng(0)
     weights, values = rng.random((1, 32)), rng.normal(size=(32, 1))
     made = qattn.compile((weights, values), target="full:6")
-    assert made.units[0].plan.spare
+    assert made.units[0].plan.form == "closed"
     assert made.units[0].metrics().gates_2q == 36
     assert made.verification.passed
 
@@ -183,7 +187,7 @@ def test_free_tensors_get_the_closed_form():
     free = qattn.compile("w @ x", {"x": rng.normal(size=64)}, free={"w": (64,)}, target="google.willow")
     (unit,) = free.units
     assert isinstance(unit.plan, SchmidtState)
-    assert unit.plan.spare
+    assert unit.plan.form == "closed"
     assert free.verification.passed
     x = free.bind({"w": np.eye(64)[3]})
     assert x.verification.passed

@@ -184,13 +184,13 @@ def test_selections(address, data):
 
 
 @pytest.mark.parametrize("size", sizes([5, 6], [7, 8, 9, 10]))
-@pytest.mark.parametrize("spare", [False, True])
-def test_orthogonal_matrices(size, spare):
+@pytest.mark.parametrize("form", ["short", "closed"])
+def test_orthogonal_matrices(size, form):
     matrix = ortho_group.rvs(2**size, random_state=size)
     matrix[0] *= np.sign(np.linalg.slogdet(matrix)[0])
     builder = Builder(range(size))
-    add_orthogonal(builder, orthogonal_angles(matrix, spare=spare).tolist(), range(size), spare=spare)
-    assert_whole("orthogonal", builder, matrix, orthogonal_count(size, spare=spare))
+    add_orthogonal(builder, orthogonal_angles(matrix, form=form).tolist(), range(size), form=form)
+    assert_whole("orthogonal", builder, matrix, orthogonal_count(size, form=form))
 
 
 @pytest.mark.parametrize("size", sizes([5, 6], [7, 8, 9, 10]))
@@ -294,12 +294,12 @@ def test_cascades_on_machines(size, machine):
 
 
 @pytest.mark.parametrize("size", STATES)
-@pytest.mark.parametrize("spare", [False, True])
-def test_schmidt_forms(size, spare):
+@pytest.mark.parametrize("form", ["short", "closed"])
+def test_schmidt_forms(size, form):
     rng = np.random.default_rng(size)
     state = rng.normal(size=2**size)
     state /= np.linalg.norm(state)
-    plan = SchmidtState.of(size, state[None], spare=spare)
+    plan = SchmidtState.of(size, state[None], form=form)
     builder = Builder(range(size))
     plan.add(builder, plan.angles(state).tolist(), range(size))
     assert_state("Schmidt form", builder, state)
