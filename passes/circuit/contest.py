@@ -303,7 +303,7 @@ class Contest:
         events = placing.record(forth, self.chip, way.place, field.knobs[way.knobs], way.seed)
         if len(events) == len(forth.first) or budget < len(events):
             return Choice(way.place, events, way.total, way.knobs)
-        mine = field.knobs[number :: len(field.problem.ways)]
+        mine = np.ascontiguousarray(field.knobs[number :: len(field.problem.ways)])
         layout, better, least, _ = kernels.climb(
             forth,
             back,

@@ -60,7 +60,6 @@ _QUEUED: Final = -9
 _LEAST_PATIENCE: Final = 8.0
 _ALBUM: Final = 2_000_000
 """Whole numbers that the copies of states may take."""
-_NO_PROFILE: Final = np.empty(0, np.int32)
 _DECAY_RESET: Final = 5
 
 # What the running block on a pair is: 0 nothing, 1..3 native gates and last a gate, 4 a bare SWAP, 5 two
@@ -741,7 +740,7 @@ def _release(dag: Dag, chip: Chip, s: _State, events: I32) -> None:
         for k in range(chip.neighbours.shape[1]):
             q = chip.neighbours[p, k]
             if chip.distance[q, r] == chip.distance[p, r] - 1:
-                _apply_swap(dag, chip, s, p, q, events)
+                _apply_swap(dag, chip, s, np.int64(p), np.int64(q), events)
                 break
 
 
@@ -771,7 +770,7 @@ def route_pass(dag: Dag, chip: Chip, place: I32, knobs: F64, seed: int, events: 
     dag, chip = _bare_dag(dag), _bare_chip(chip)
     s = _begin(dag, chip, place, knobs, rooms)
     _fill_queue(s)
-    _go_on(dag, chip, s, knobs, _seeded(seed), _bare(events), 0, np.inf, _NO_PROFILE)
+    _go_on(dag, chip, s, knobs, _seeded(seed), _bare(events), np.int64(0), np.inf, np.empty(0, np.int32))
     end, score = s.place.copy(), _score(s)
     _keep(rooms)
     return end, score
@@ -908,19 +907,19 @@ def turn(
     """
     work = 0
     rooms = _rooms(dag, chip, len(place), int(knobs[LOOKAHEAD]))
-    nothing = np.empty((0, 2), np.int32)
+    nothing, none = np.empty((0, 2), np.int32), np.empty(0, np.int32)
     chip = _bare_chip(chip)
     if returns:
         reverse = _bare_dag(back)
         s = _begin(reverse, chip, place, knobs, rooms)
         _fill_queue(s)
-        _go_on(reverse, chip, s, knobs, _seeded(seed + 50), nothing, 0, np.inf, _NO_PROFILE)
+        _go_on(reverse, chip, s, knobs, _seeded(seed + 50), nothing, np.int64(0), np.inf, none)
         work += s.tally[_WORK] + s.tally[_EVENTS]
         place = s.place.copy()
     straight = _bare_dag(dag)
     s = _begin(straight, chip, place, knobs, rooms)
     _fill_queue(s)
-    ended = _go_on(straight, chip, s, knobs, _seeded(seed), nothing, 0, most, _NO_PROFILE)
+    ended = _go_on(straight, chip, s, knobs, _seeded(seed), nothing, np.int64(0), most, none)
     work += s.tally[_WORK] + s.tally[_EVENTS]
     total: float = (_score(s) * price).sum() if ended else np.inf
     end = s.place.copy()
@@ -1073,7 +1072,7 @@ def _staged(
     album.long[0] = rooms.long
     album.real[0] = rooms.real
     out = np.empty((len(events), 2), np.int32)
-    _rehearse(dag, chip, s, rooms, album, events, 0, out)
+    _rehearse(dag, chip, s, rooms, album, events, np.int64(0), out)
     total: float = (_score(s) * price).sum()
     return place.copy(), out, total, album
 
@@ -1100,7 +1099,7 @@ def _repeat(dag: Dag, chip: Chip, s: _State, what: int, other: int, out: I32) ->
         s.waiting[what] = _QUEUED
         _execute(dag, chip, s, what, out)
     else:
-        _apply_swap(dag, chip, s, -1 - what, other, out)
+        _apply_swap(dag, chip, s, np.int64(-1 - what), np.int64(other), out)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -1151,7 +1150,7 @@ def polish(
     rooms = _rooms(dag, chip, len(place), int(knobs[:, LOOKAHEAD].max()))
     chip, ways = _bare_chip(chip), (_bare_dag(dag), _bare_dag(back))
     turn = max(1, tries // 12)
-    backwards = 0
+    backwards, none = 0, np.empty(0, np.int32)
     end, total = _replayed(ways[0], chip, place, events, knobs[0], price, rooms)
     for step in range(tries):
         if both and step % turn == turn - 1:
@@ -1162,10 +1161,10 @@ def polish(
         trial_knobs = _shaken(knobs, rng)
         s = _begin(d, chip, place, trial_knobs, rooms)
         out = np.empty((2 * len(events) + 64, 2), np.int32)
-        _follow(d, chip, s, events, 0, _below(rng, len(events)), _bare(out))
+        _follow(d, chip, s, events, np.int64(0), _below(rng, len(events)), _bare(out))
         _fill_queue(s)
         most = total / price[COST] + 4
-        if not _go_on(d, chip, s, trial_knobs, rng, _bare(out), _below(rng, 3), most, _NO_PROFILE):
+        if not _go_on(d, chip, s, trial_knobs, rng, _bare(out), _below(rng, 3), most, none):
             continue
         value = (_score(s) * price).sum()
         if value <= total and s.tally[_EVENTS] <= len(out):
@@ -1175,7 +1174,7 @@ def polish(
         end, total = _replayed(ways[0], chip, place, events, knobs[0], price, rooms)
     s = _begin(ways[0], chip, place, knobs[0], rooms)
     out = events.copy()
-    _follow(ways[0], chip, s, events, 0, len(events), out)
+    _follow(ways[0], chip, s, events, np.int64(0), len(events), out)
     _keep(rooms)
     return place, out, total
 
@@ -1186,7 +1185,7 @@ def _replayed(
 ) -> tuple[I32, Any]:
     """The final layout and the total of a recorded route."""
     s = _begin(dag, chip, place, knobs, rooms)
-    _follow(dag, chip, s, events, 0, len(events), np.empty((0, 2), np.int32))
+    _follow(dag, chip, s, events, np.int64(0), len(events), np.empty((0, 2), np.int32))
     total: float = (_score(s) * price).sum()
     return s.place.copy(), total
 

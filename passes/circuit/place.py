@@ -551,7 +551,8 @@ def search(
             events = record(dag, chip, place, knobs[k], pass_seed)
             if len(events) == len(dag.first) or effort.tries < 8:
                 return Choice(place, events, total, k)
-            mine, tries, free = knobs[way :: len(problem.ways)], effort.tries, initial is None
+            mine = np.ascontiguousarray(knobs[way :: len(problem.ways)])
+            tries, free = effort.tries, initial is None
             layout, better, least = kernels.polish(
                 dag, back, chip, place, events, tries, mine, seed + number, price, free
             )
