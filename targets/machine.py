@@ -95,6 +95,8 @@ class MachineDevice(cirq.Device):
         # What is equal to one of these is native; asking the gateset takes twenty times longer.
         self._known = {f.gate for f in self.gateset.gates if isinstance(f.gate, cirq.Gate)}
         self._types = {type(gate) for gate in self._known}
+        self._classes = {f.gate for f in self.gateset.gates if type(f) is cirq.GateFamily} - self._known
+        self._pairs = {frozenset(pair) for pair in self.couplings}
         self._metadata = cirq.DeviceMetadata(self.qubits, graph)
 
     @staticmethod
@@ -112,22 +114,23 @@ class MachineDevice(cirq.Device):
 
     def validate_operation(self, operation: cirq.Operation) -> None:
         """Raise ValueError unless the machine runs the operation."""
-        missing = [q for q in operation.qubits if q not in self._metadata.qubit_set]
-        if missing:
-            raise ValueError(f"{missing[0]!r} is not a qubit of the machine")
+        for qubit in operation.qubits:
+            if qubit not in self._metadata.qubit_set:
+                raise ValueError(f"{qubit!r} is not a qubit of the machine")
         bare = operation.untagged
         if type(bare) is not cirq.GateOperation and cirq.control_keys(bare):
             if not self.controls:
                 raise ValueError(f"{operation} depends on a measurement; the machine has no such operations")
             bare = bare.without_classical_controls().untagged
-        known = type(bare.gate) in self._types and bare.gate in self._known
+        kind = type(bare.gate)
+        known = kind in self._classes or (kind in self._types and bare.gate in self._known)
         if not known and bare not in self.gateset:
             raise ValueError(f"{operation} is not native; the machine has {', '.join(self._gates())}")
-        if isinstance(bare.gate, cirq.MeasurementGate) or len(bare.qubits) < 2:
+        if len(bare.qubits) < 2 or isinstance(bare.gate, cirq.MeasurementGate):
             return
         if any(isinstance(bare.gate, _ENTANGLERS[name]) for name in self.highest):
             self._check_angle(bare)
-        if not self._metadata.nx_graph.has_edge(*bare.qubits):
+        if frozenset(bare.qubits) not in self._pairs:
             raise ValueError(f"{bare.qubits[0]!r} and {bare.qubits[1]!r} are not coupled")
         if bare.qubits[::-1] in self.one_way and not isinstance(bare.gate, cirq.InterchangeableQubitsGate):
             raise ValueError(f"{bare} stands against a coupling that goes one way only")

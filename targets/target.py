@@ -41,7 +41,7 @@ _SEARCH = {
 }
 """The router's starts and polish by optimization level: to compare circuits, for one that is worth waiting
 for, and for a structure that is compiled once for many circuits."""
-_PASSES = (4.0, 12.0, 24.0, 50.0)
+_PASSES = (4.0, 12.0, 24.0, 36.0)
 """The router's usual budget by optimization level, in passes over the circuit (`contest.Contest`)."""
 
 

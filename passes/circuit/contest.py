@@ -46,10 +46,12 @@ _SLACK: Final = 8
 _CLOSE: Final = 1.03
 """Routes of other circuits up to so many times the best price are given as well."""
 _NOISE: Final = (0.1, 0.5, 1.0, 0.1, 0.5, 50.0)
-_HEAT: Final = (0.0, 4.0, 0.0, 2.0, 0.0, 8.0)
-"""First temperatures of ways by number; 0: the layout is left as it was grown."""
-_ANNEAL: Final = 800
-"""Exchanges for each qubit."""
+_ANNEALED: Final = 4
+"""One way of so many starts from an annealed layout; all of them while such a one leads."""
+_HOT: Final = 8.0
+_ANNEAL: Final = 300
+_ANNEAL_LEAST, _ANNEAL_MOST = 100, 3_000
+"""First temperature; exchanges for each gate; least and most for each qubit."""
 _LEAST: Final = 8_000.0
 """Work that is always allowed."""
 _LARGE: Final = 10_000.0
@@ -57,6 +59,13 @@ _LARGE: Final = 10_000.0
 _MORE: Final = 2.0
 _HUGE: Final = (60_000.0, 80_000.0)
 """Work of a pass from which on there are fewer passes, and fewer more."""
+_RICH: Final = 1.5
+"""Times as many passes where an annealed layout leads: the gates nearly fit the couplings, so there is much to
+find."""
+_LOOSE: Final = 5.0
+"""The same for large circuits most of whose gates commute, as QAOA: there each pass ends elsewhere."""
+_LOOSE_GATES, _LOOSE_ERA = 300, 3.5
+"""Such have so many gates, and so many that commute, on average on one qubit."""
 _SMALL: Final = 3_000
 """Gates in all first passes below which threads are not worth their start."""
 
@@ -102,6 +111,12 @@ class _Field:
     ties: tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]
     initial: Layout | None
 
+    @property
+    def is_loose(self) -> bool:
+        """Whether the circuit is large, and most of its gates commute."""
+        eras = self.problem.eras
+        return len(eras.hard) >= _LOOSE_GATES and len(eras.stop_row) >= _LOOSE_ERA * len(eras.wire)
+
 
 @dataclass(frozen=True, eq=False)
 class _Way:
@@ -111,6 +126,7 @@ class _Way:
         field: number of the circuit.
         knobs: number of the setting.
         number: of the way, from which its random choices come.
+        annealed: whether its start is.
         passes: so far.
         place: the layout at the beginning of the best pass.
         end: the layout at the end of the last one.
@@ -122,6 +138,7 @@ class _Way:
     field: int
     knobs: int
     number: int
+    annealed: bool = False
     passes: int = 0
     place: Layout | None = None
     end: Layout | None = None
@@ -186,19 +203,22 @@ class Contest:
             ways += self._all(pool, [way for way in new if way.total <= least], np.inf)
             ways += [way for way in new if way.total > least]
             turn += 1
-            self.budget = self._allowed(self.spent / (sum(way.passes for way in ways) or 1))
+            leader = min(ways, key=lambda way: way.total)
+            self.budget = self._allowed(self.spent / (sum(way.passes for way in ways) or 1), leader)
             best = {f: min(way.total for way in ways if way.field == f) for f in live}
             least = min(best.values()) * _BEHIND[min(turn, len(_BEHIND)) - 1]
             live = [f for f in live if best[f] <= least]
             if turn * _FIRST >= _MOST or self.spent * (turn + 1) / turn > _OPENING * self.budget:
                 return [way for way in ways if way.field in live and way.place is not None]
 
-    def _allowed(self, work: float) -> float:
-        """The budget where a pass takes so much work."""
+    def _allowed(self, work: float, leader: _Way) -> float:
+        """The budget where a pass takes so much work, and this way is the best so far."""
         work = max(work, 1.0)
         least, more = (min(1.0, limit / work) for limit in _HUGE)
         growth = min(_MORE, max(1.0, work / _LARGE))
-        return float(_LEAST + self.rules.passes * work * max(least**0.5, growth * more**1.5))
+        passes = self.rules.passes * (_RICH if leader.annealed else 1.0)
+        passes *= _LOOSE if self.fields[leader.field].is_loose else 1.0
+        return float(_LEAST + passes * work * max(least**0.5, growth * more**1.5))
 
     def _halved(self, pool: placing.Pool, ways: list[_Way], most: int) -> list[_Way]:
         """The better half goes on, until few are left or the budget is."""
@@ -219,13 +239,15 @@ class Contest:
         """A new way. Each setting has its turn, then those that do best."""
         sets = len(self.fields[field].knobs)
         order = _ORDER if sets == len(_ORDER) else _ORDERED
-        if number < len(order):
-            return _Way(field, order[number], number)
         mine = sorted((way for way in ways if way.field == field), key=lambda way: way.total)
+        special = number < len(self.fields[field].special)
+        annealed = not special and (number % _ANNEALED == 1 or bool(mine and mine[0].annealed))
+        if number < len(order):
+            return _Way(field, order[number], number, annealed)
         ranked = list(dict.fromkeys(way.knobs for way in mine))
         if number % 4 == 3:
-            return _Way(field, number % sets, number)
-        return _Way(field, ranked[number % 2 if len(ranked) > 1 else 0], number)
+            return _Way(field, number % sets, number, annealed)
+        return _Way(field, ranked[number % 2 if len(ranked) > 1 else 0], number, annealed)
 
     def _turned(self, way: _Way, most: float) -> _Way:
         """One more round: a pass from the start, or back from the end and forth again."""
@@ -234,7 +256,7 @@ class Contest:
         field = self.fields[way.field]
         forth, back = field.problem.ways[way.knobs % len(field.problem.ways)]
         begins = way.end is None or field.initial is not None
-        at = self._start(field, way.number) if begins else way.end
+        at = self._start(field, way.number, way.annealed) if begins else way.end
         seed = self.rules.seed * 1000003 + way.number * 101 + way.passes
         place, end, total, work = kernels.turn(
             forth, back, self.chip, at, field.knobs[way.knobs], seed, self.price, most, not begins
@@ -242,7 +264,7 @@ class Contest:
         after = replace(way, end=end, passes=way.passes + 2 - begins, work=way.work + work)
         return after if total >= way.total else replace(after, place=place, total=total, seed=seed)
 
-    def _start(self, field: _Field, number: int) -> Layout:
+    def _start(self, field: _Field, number: int, annealed: bool) -> Layout:
         """The layout that a way starts from."""
         from qattn_compiler.passes.circuit import kernels
 
@@ -266,12 +288,13 @@ class Contest:
             noise,
             int(rng.integers(1 << 30)),
         )
-        hot = _HEAT[number % len(_HEAT)]
-        if not hot:
+        if not annealed:
             return layout
-        steps, pick = _ANNEAL * field.problem.size, int(rng.integers(1 << 30))
+        size, gates = field.problem.size, len(field.problem.eras.hard)
+        steps = min(max(_ANNEAL * gates, _ANNEAL_LEAST * size), _ANNEAL_MOST * size)
+        pick = int(rng.integers(1 << 30))
         return np.asarray(
-            kernels.anneal_layout(layout, *field.ties, self.chip, self.zone, field.home, hot, steps, pick)
+            kernels.anneal_layout(layout, *field.ties, self.chip, self.zone, field.home, _HOT, steps, pick)
         )
 
     # --- the end

@@ -61,6 +61,10 @@ _LEAST_PATIENCE: Final = 8.0
 _ALBUM: Final = 2_000_000
 """Whole numbers that the copies of states may take."""
 _DECAY_RESET: Final = 5
+_COLD: Final = 0.3
+_COOLED: Final = 256
+_HOPELESS: Final = 20.0
+"""Annealing: the last temperature, in hops; steps at one temperature; times the temperature that a step may cost."""
 
 # What the running block on a pair is: 0 nothing, 1..3 native gates and last a gate, 4 a bare SWAP, 5 two
 # gates' worth and last a SWAP, 6 three gates' worth and last a SWAP. CZ and SWAP together are an iSWAP, two
@@ -1283,24 +1287,32 @@ def anneal_layout(
             mean is about 1.
         chip: where.
         zone, home: as in `grow_layout`.
-        hot: temperature at the beginning, in hops; it ends at a tenth of a hop.
+        hot: temperature at the beginning, in hops; it ends at _COLD.
         steps: exchanges to try.
         seed: of the choices.
 
     Returns:
         shape (logical,): logical -> physical.
     """
-    n = len(zone)
+    n, size, width = len(zone), len(start), chip.neighbours.shape[1]
     rng = _seeded(seed)
-    place = start.copy()
-    holder = np.full(n, -1, np.int32)
-    for q in range(len(place)):
-        holder[place[q]] = q
-    d = chip.distance
-    cold = min(hot, 0.1)
+    place = start.astype(np.int64)
+    holder = np.full(n, -1, np.int64)
+    for x in range(size):
+        holder[place[x]] = x
+    d, heat = chip.distance, hot
+    cooling = (_COLD / hot) ** (_COOLED / max(steps, 1))
     for step in range(steps):
-        x = _below(rng, len(place))
-        p, q = np.int64(place[x]), _below(rng, n)
+        if step % _COOLED == _COOLED - 1:
+            heat *= cooling
+        x = _below(rng, size)
+        p, first, ends = place[x], begin[x], begin[x + 1]
+        if step & 3 and first < ends:  # beside a partner: at the end other moves seldom help
+            q = np.int64(chip.neighbours[place[near[first + _below(rng, ends - first)]], _below(rng, width)])
+            if q < 0:
+                continue
+        else:
+            q = np.int64(_below(rng, n))
         y = holder[q]
         if (
             p == q
@@ -1309,7 +1321,7 @@ def anneal_layout(
         ):
             continue
         gain = 0.0
-        for k in range(begin[x], begin[x + 1]):
+        for k in range(first, ends):
             r = place[near[k]]
             if r != q:
                 gain += weights[k] * (d[q, r] - d[p, r])
@@ -1318,14 +1330,16 @@ def anneal_layout(
                 r = place[near[k]]
                 if r != p:
                     gain += weights[k] * (d[p, r] - d[q, r])
-        heat = hot * (cold / hot) ** (step / steps)
-        if gain <= 0 or _below(rng, 1 << 30) < np.exp(-gain / heat) * (1 << 30):
-            place[x] = q
-            holder[q] = x
-            holder[p] = y
-            if y >= 0:
-                place[y] = p
-    return place
+        if gain > 0 and (
+            gain > _HOPELESS * heat or _below(rng, 1 << 30) >= np.exp(-gain / heat) * (1 << 30)
+        ):
+            continue
+        place[x] = q
+        holder[q] = x
+        holder[p] = y
+        if y >= 0:
+            place[y] = p
+    return place.astype(np.int32)
 
 
 @numba.njit(cache=True, nogil=True)

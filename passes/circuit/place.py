@@ -80,7 +80,8 @@ class Problem:
             if that makes a difference, in the order that each wire has now.
         pairs: shape (pairs, 2): logical qubits that interact, first < second.
         weights: shape (pairs,): native gates on them.
-        early: shape (pairs,): the same, later gates counting less.
+        early: shape (pairs,): how often they interact, later gates counting less.
+        mild: shape (pairs,): the same, but less so.
         turns: shape (logical,): single-qubit rows.
         reads: shape (logical,): how often it is measured.
     """
@@ -91,6 +92,7 @@ class Problem:
     pairs: NDArray[np.int32]
     weights: NDArray[np.float64]
     early: NDArray[np.float64]
+    mild: NDArray[np.float64]
     turns: NDArray[np.float64]
     reads: NDArray[np.float64]
 
@@ -115,14 +117,15 @@ def read(circuit: Circuit) -> Problem:
     inner = np.flatnonzero(coupled)
     pairs, which = np.unique(np.sort(ends[inner], axis=1), axis=0, return_inverse=True)
     which = which.reshape(-1)
-    fade = np.exp(-np.arange(len(inner)) / (3.0 * circuit.num_qubits + 1.0))
+    order = np.arange(len(inner)) / (circuit.num_qubits + 1.0)
     return Problem(
         circuit,
         eras,
         tuple(dags(circuit, eras, weight, free) for free in ((True, False) if eras.commute else (False,))),
         pairs.astype(np.int32).reshape(-1, 2),
         np.bincount(which, weight[inner], len(pairs)).astype(np.float64),
-        np.bincount(which, fade, len(pairs)).astype(np.float64),
+        np.bincount(which, np.exp(-order / 3), len(pairs)).astype(np.float64),
+        np.bincount(which, np.exp(-order / 8), len(pairs)).astype(np.float64),
         _per_qubit(circuit, NUM_QUBITS[circuit.op] == 1),
         _per_qubit(circuit, circuit.op == MEASURE),
     )
@@ -830,9 +833,9 @@ def _parts_of(chip: Chip) -> NDArray[np.int32]:
 
 
 def ties(problem: Problem) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]:
-    """Partners of each qubit, where each one's begin, and weights of mean 1."""
+    """Partners of each qubit, where each one's begin, and mild weights of mean 1."""
     both = np.concatenate([problem.pairs, problem.pairs[:, ::-1]])
-    weights = np.tile(problem.weights / max(problem.weights.mean(), 1e-9), 2) if len(both) else np.zeros(0)
+    weights = np.tile(problem.mild / max(problem.mild.mean(), 1e-9), 2) if len(both) else np.zeros(0)
     order = np.argsort(both[:, 0], kind="stable")
     begin = np.searchsorted(both[order, 0], np.arange(problem.size + 1))
     return both[order, 1].astype(np.int32), begin.astype(np.int32), weights[order]

@@ -187,6 +187,14 @@ class _Scan:
         block.toggle(control, row)
 
 
+def most_flips(circuit: Circuit) -> int:
+    """No block of the circuit has more CX and CZ than this."""
+    plain = circuit.extra < 0
+    ends = circuit.wires[plain & (circuit.op == CZ), :2].ravel()
+    targets = circuit.wires[plain & (circuit.op == _CX), 1]
+    return int(np.bincount(np.concatenate([ends, targets]), minlength=1).max())
+
+
 def find_blocks(circuit: Circuit) -> list[int | Block]:
     """The circuit as rows and multiplexed rotations, in an order of execution.
 

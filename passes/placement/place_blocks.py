@@ -23,7 +23,7 @@ from qattn_compiler.circuit.params import GLOBAL_PHASE, Affine
 from qattn_compiler.circuit.table import Builder, Circuit, append
 from qattn_compiler.device import Device
 from qattn_compiler.errors import PassError
-from qattn_compiler.passes.placement.blocks import Block, find_blocks
+from qattn_compiler.passes.placement.blocks import Block, find_blocks, most_flips
 from qattn_compiler.synth.chip_multiplexor import plan_parities
 
 Ints = NDArray[np.int64]
@@ -103,7 +103,8 @@ class PlaceBlocks:
             raise PassError(
                 f"the circuit has {circuit.num_qubits} qubits, the machine {self.device.num_qubits}"
             )
-        pieces = find_blocks(circuit) if len(circuit) <= MOST_ROWS and self._may_gain(circuit) else []
+        may = len(circuit) <= MOST_ROWS and most_flips(circuit) >= self.least and self._may_gain(circuit)
+        pieces = find_blocks(circuit) if may else []
         blocks = [piece for piece in pieces if isinstance(piece, Block)]
         rows = np.array([piece for piece in pieces if not isinstance(piece, Block)], dtype=np.int64)
         share = SHARE * max(1, int(circuit.is_two_qubit.sum()))
