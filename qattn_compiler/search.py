@@ -141,7 +141,7 @@ class Search:
         self, found: list[Optimized], routed: Routed, chosen: Optimized
     ) -> tuple[Routed, Optimized]:
         """The route, or that of a circuit of few dense CNOT regions with these built anew on the machine."""
-        router = RouteParities(self.machine.device, self.seed, tries=2, climbs=0)
+        router = RouteParities(self.machine.device, self.seed, tries=1, climbs=0)
         return self._rebuilt([one for one in found if suits(one.circuit)], router, routed, chosen)
 
     def _joined(self, one: Optimized) -> Optimized:

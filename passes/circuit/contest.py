@@ -29,7 +29,7 @@ _FIRST: Final = 2
 """Ways of each circuit that begin together."""
 _BEHIND: Final = (1.4, 1.15, 1.08, 1.05)
 """A circuit gets no more ways if its best is so many times behind after one such turn, two, ..."""
-_MOST: Final = 24
+_MOST: Final = 48
 """Ways of one circuit."""
 _OPENING: Final = 0.4
 """Share of the budget for first passes."""
@@ -55,17 +55,20 @@ _ANNEAL_LEAST, _ANNEAL_MOST = 100, 3_000
 _LEAST: Final = 8_000.0
 """Work that is always allowed."""
 _LARGE: Final = 10_000.0
-"""Work of a pass from which on there are more passes in proportion, up to `_MORE` times as many."""
-_MORE: Final = 2.0
-_HUGE: Final = (60_000.0, 80_000.0)
-"""Work of a pass from which on there are fewer passes, and fewer more."""
-_RICH: Final = 1.5
-"""Times as many passes where an annealed layout leads: the gates nearly fit the couplings, so there is much to
-find."""
-_LOOSE: Final = 5.0
+"""Work of a pass from which on there are more passes in proportion, up to `_MORE` times as many, if no gates
+commute."""
+_MORE: Final = 2.5
+_HUGE: Final = 40_000.0
+"""Work of a pass from which on there are fewer passes."""
+_RICH, _AHEAD = 2.0, 0.95
+"""Times as many passes where an annealed layout is so far ahead: the gates nearly fit the couplings, so there
+is much to find."""
+_LOOSE: Final = 9.0
 """The same for large circuits most of whose gates commute, as QAOA: there each pass ends elsewhere."""
-_LOOSE_GATES, _LOOSE_ERA = 300, 3.5
-"""Such have so many gates, and so many that commute, on average on one qubit."""
+_LOOSE_QUBITS, _LOOSE_GATES, _LOOSE_ERA = 50, 300, 3.5
+"""Such have so many qubits and gates, and so many that commute, on average on one qubit."""
+_FROM, _FROM_LOOSE = 2, 4
+"""Routes to climb from; for loose circuits."""
 _SMALL: Final = 3_000
 """Gates in all first passes below which threads are not worth their start."""
 
@@ -98,7 +101,7 @@ class _Field:
         knobs: shape (sets, NUM_KNOBS): settings.
         special: layouts of good promise, tried first.
         centers: shape (n,): good qubits of the chip to grow layouts around, best first.
-        ties: who interacts with whom (`place.ties`).
+        ties: who interacts with whom, earlier gates counting more, and all alike (`place.ties`).
         initial: the layout, if it is given.
     """
 
@@ -108,14 +111,15 @@ class _Field:
     knobs: NDArray[np.float64]
     special: list[Layout]
     centers: NDArray[np.int64]
-    ties: tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]
+    ties: tuple[placing.Ties, placing.Ties]
     initial: Layout | None
 
     @property
     def is_loose(self) -> bool:
         """Whether the circuit is large, and most of its gates commute."""
         eras = self.problem.eras
-        return len(eras.hard) >= _LOOSE_GATES and len(eras.stop_row) >= _LOOSE_ERA * len(eras.wire)
+        many = self.problem.size >= _LOOSE_QUBITS and len(eras.hard) >= _LOOSE_GATES
+        return many and len(eras.stop_row) >= _LOOSE_ERA * len(eras.wire)
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,15 +174,13 @@ class Contest:
         if initial is None:
             special = placing.special_starts(short, self.device, home, self.rules.seed)
         centers = placing.good_centers(self.device, min(problem.size, self.device.num_qubits))
-        return _Field(problem, short, home, knobs, special, centers, placing.ties(short), initial)
+        ties = placing.ties(short, short.mild), placing.ties(short, short.weights)
+        return _Field(problem, short, home, knobs, special, centers, ties, initial)
 
-    def routes(self, most: int = 2) -> list[tuple[int, Choice]]:
+    def routes(self) -> list[tuple[int, Choice]]:
         """The best route found, and those of other circuits that are about as cheap, cheapest first, each
-        with the number of its circuit.
-
-        Args:
-            most: how many routes to climb from.
-        """
+        with the number of its circuit."""
+        most = _FROM_LOOSE if any(field.is_loose for field in self.fields) else _FROM
         gates = sum(len(field.problem.eras.hard) for field in self.fields)
         with placing.pool(gates > _SMALL) as pool:
             ways = self._halved(pool, self._opened(pool), most)
@@ -203,22 +205,29 @@ class Contest:
             ways += self._all(pool, [way for way in new if way.total <= least], np.inf)
             ways += [way for way in new if way.total > least]
             turn += 1
-            leader = min(ways, key=lambda way: way.total)
-            self.budget = self._allowed(self.spent / (sum(way.passes for way in ways) or 1), leader)
+            self.budget = self._allowed(self.spent / (sum(way.passes for way in ways) or 1), ways)
             best = {f: min(way.total for way in ways if way.field == f) for f in live}
             least = min(best.values()) * _BEHIND[min(turn, len(_BEHIND)) - 1]
             live = [f for f in live if best[f] <= least]
             if turn * _FIRST >= _MOST or self.spent * (turn + 1) / turn > _OPENING * self.budget:
                 return [way for way in ways if way.field in live and way.place is not None]
 
-    def _allowed(self, work: float, leader: _Way) -> float:
-        """The budget where a pass takes so much work, and this way is the best so far."""
+    def _allowed(self, work: float, ways: list[_Way]) -> float:
+        """The budget where a pass takes so much work, after these first passes."""
         work = max(work, 1.0)
-        least, more = (min(1.0, limit / work) for limit in _HUGE)
-        growth = min(_MORE, max(1.0, work / _LARGE))
-        passes = self.rules.passes * (_RICH if leader.annealed else 1.0)
-        passes *= _LOOSE if self.fields[leader.field].is_loose else 1.0
-        return float(_LEAST + passes * work * max(least**0.5, growth * more**1.5))
+        leader = min(ways, key=lambda way: way.total)
+        field = self.fields[leader.field]
+        others = min((way.total for way in ways if not way.annealed), default=np.inf)
+        passes = self.rules.passes
+        if leader.annealed and leader.total < _AHEAD * others:
+            passes *= _RICH
+        if field.is_loose:
+            passes *= _LOOSE
+        if len(field.problem.ways) == 1:
+            passes *= min(_MORE, max(1.0, work / _LARGE))
+        if work > _HUGE:
+            passes *= (_HUGE / work) ** 0.5
+        return float(_LEAST + passes * work)
 
     def _halved(self, pool: placing.Pool, ways: list[_Way], most: int) -> list[_Way]:
         """The better half goes on, until few are left or the budget is."""
@@ -293,8 +302,9 @@ class Contest:
         size, gates = field.problem.size, len(field.problem.eras.hard)
         steps = min(max(_ANNEAL * gates, _ANNEAL_LEAST * size), _ANNEAL_MOST * size)
         pick = int(rng.integers(1 << 30))
+        ties = field.ties[number // _ANNEALED % 2]
         return np.asarray(
-            kernels.anneal_layout(layout, *field.ties, self.chip, self.zone, field.home, _HOT, steps, pick)
+            kernels.anneal_layout(layout, *ties, self.chip, self.zone, field.home, _HOT, steps, pick)
         )
 
     # --- the end

@@ -1330,9 +1330,7 @@ def anneal_layout(
                 r = place[near[k]]
                 if r != p:
                     gain += weights[k] * (d[p, r] - d[q, r])
-        if gain > 0 and (
-            gain > _HOPELESS * heat or _below(rng, 1 << 30) >= np.exp(-gain / heat) * (1 << 30)
-        ):
+        if gain > 0 and (gain > _HOPELESS * heat or _below(rng, 1 << 30) >= np.exp(-gain / heat) * (1 << 30)):
             continue
         place[x] = q
         holder[q] = x

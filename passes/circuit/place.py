@@ -735,7 +735,7 @@ def _starts(
         starts[t] = kernels.grow_layout(
             problem.pairs, weights, chip, zone, home, center, noise, int(rng.integers(1 << 30))
         )
-    near, begin, tie = ties(problem)
+    near, begin, tie = ties(problem, problem.weights)
     for t in range(trials):
         hot = _HEAT[t % len(_HEAT)]
         if hot:
@@ -832,10 +832,13 @@ def _parts_of(chip: Chip) -> NDArray[np.int32]:
     return _components(n, np.stack([first, chip.neighbours[first, k]], axis=1).astype(np.int32))
 
 
-def ties(problem: Problem) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]:
-    """Partners of each qubit, where each one's begin, and mild weights of mean 1."""
+Ties = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]
+
+
+def ties(problem: Problem, weights: NDArray[np.float64]) -> Ties:
+    """Partners of each qubit, where each one's begin, and the pairs' weights, so that their mean is 1."""
     both = np.concatenate([problem.pairs, problem.pairs[:, ::-1]])
-    weights = np.tile(problem.mild / max(problem.mild.mean(), 1e-9), 2) if len(both) else np.zeros(0)
+    weights = np.tile(weights / max(weights.mean(), 1e-9), 2) if len(both) else np.zeros(0)
     order = np.argsort(both[:, 0], kind="stable")
     begin = np.searchsorted(both[order, 0], np.arange(problem.size + 1))
     return both[order, 1].astype(np.int32), begin.astype(np.int32), weights[order]
