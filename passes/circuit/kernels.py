@@ -64,7 +64,7 @@ _DECAY_RESET: Final = 5
 _COLD: Final = 0.3
 _COOLED: Final = 256
 _HOPELESS: Final = 20.0
-"""Annealing: the last temperature, in hops; steps at one temperature; times the temperature that a step may cost."""
+"""Annealing: the last temperature, in hops; steps at one temperature; how many of it a step may cost."""
 
 # What the running block on a pair is: 0 nothing, 1..3 native gates and last a gate, 4 a bare SWAP, 5 two
 # gates' worth and last a SWAP, 6 three gates' worth and last a SWAP. CZ and SWAP together are an iSWAP, two

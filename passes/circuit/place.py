@@ -58,6 +58,8 @@ _SPREAD: Final = 5
 _BEGUN_STEPS: Final = 2_000
 """The same for a placement of a circuit's beginning."""
 _CHAINS: Final = 12
+_CHAIN_QUBITS: Final = 2_000
+"""Chains that are looked at for their errors: at least so many, and of so many qubits in all."""
 _LONG: Final = 8_000
 _MOST_STRETCHES: Final = 600
 _SHORT: Final = 10_000.0
@@ -388,7 +390,7 @@ def _chains(problem: Problem, device: Device, rng: np.random.Generator) -> Itera
     order = rings[0] if rings else [q for path in paths for q in path]
     chip = chip_of(device)
     found = missed = 0
-    enough = _CHAINS if _has_errors(device) else 1
+    enough = max(_CHAINS, _CHAIN_QUBITS // max(len(order), 1)) if _has_errors(device) else 1
     steps = min(_CHAIN_STEPS, _CHAIN_STEPS // 100 * len(order))
     while found < enough and missed < 3:
         spots = _chain(chip, len(order), bool(rings), steps, int(rng.integers(1 << 30)))
