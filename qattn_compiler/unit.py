@@ -319,7 +319,7 @@ DEAR: Final = 1.5
 """At level 2 only if the route costs so many times as much as all-to-all, or is longer than `LONG`."""
 MAX_AMPLITUDES: Final = 1 << 24
 """Circuits times amplitudes up to which states are prepared by a plan."""
-MAX_FITTING: Final = {2: 4_000, 3: 50_000}
+MAX_FITTING: Final = {2: 8_000, 3: 50_000}
 """By level: milliseconds, about, that a plan may look for rotations."""
 
 
