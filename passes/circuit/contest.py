@@ -52,8 +52,8 @@ _HOT: Final = 8.0
 _ANNEAL: Final = 300
 _ANNEAL_LEAST, _ANNEAL_MOST = 100, 3_000
 """First temperature; exchanges for each gate; least and most for each qubit."""
-_LEAST: Final = 8_000.0
-"""Work that is always allowed."""
+_LEAST, _LEAST_LINE = 16_000.0, 8_000.0
+"""Work that is always allowed; on a line or a ring, where there are fewer places to choose from."""
 _LARGE: Final = 10_000.0
 """Work of a pass from which on there are more passes in proportion, up to `_MORE` times as many, if no gates
 commute."""
@@ -163,7 +163,9 @@ class Contest:
         self.price = np.array(placing.PRICES[rules.objective])
         self.fields = [self._field(problem, initial) for problem in problems]
         self.spent = 0
-        self.budget = _LEAST
+        width = self.chip.neighbours.shape[1]
+        self.least = _LEAST if width > 2 else _LEAST_LINE
+        self.budget = self.least
 
     def _field(self, problem: Problem, initial: Layout | None) -> _Field:
         home = placing.homes(problem, self.device)
@@ -227,7 +229,7 @@ class Contest:
             passes *= min(_MORE, max(1.0, work / _LARGE))
         if work > _HUGE:
             passes *= (_HUGE / work) ** 0.5
-        return float(_LEAST + passes * work)
+        return float(self.least + passes * work)
 
     def _halved(self, pool: placing.Pool, ways: list[_Way], most: int) -> list[_Way]:
         """The better half goes on, until few are left or the budget is."""
