@@ -248,11 +248,12 @@ class Contest:
 
     def _new(self, field: int, number: int, ways: list[_Way]) -> _Way:
         """A new way. Each setting has its turn, then those that do best."""
-        sets = len(self.fields[field].knobs)
+        own = self.fields[field]
+        sets = len(own.knobs)
         order = _ORDER if sets == len(_ORDER) else _ORDERED
         mine = sorted((way for way in ways if way.field == field), key=lambda way: way.total)
-        special = number < len(self.fields[field].special)
-        annealed = not special and (number % _ANNEALED == 1 or bool(mine and mine[0].annealed))
+        given = own.initial is not None or number < len(own.special)
+        annealed = not given and (number % _ANNEALED == 1 or bool(mine and mine[0].annealed))
         if number < len(order):
             return _Way(field, order[number], number, annealed)
         ranked = list(dict.fromkeys(way.knobs for way in mine))
