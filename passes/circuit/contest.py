@@ -63,7 +63,7 @@ _HUGE: Final = 40_000.0
 _RICH, _AHEAD = 2.0, 0.95
 """Times as many passes where an annealed layout is so far ahead: the gates nearly fit the couplings, so there
 is much to find."""
-_LOOSE: Final = 9.0
+_LOOSE: Final = 7.0
 """The same for large circuits most of whose gates commute, as QAOA: there each pass ends elsewhere."""
 _LOOSE_QUBITS, _LOOSE_GATES, _LOOSE_ERA = 50, 300, 3.5
 """Such have so many qubits and gates, and so many that commute, on average on one qubit."""
