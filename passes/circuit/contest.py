@@ -111,7 +111,7 @@ class _Field:
     knobs: NDArray[np.float64]
     special: list[Layout]
     centers: NDArray[np.int64]
-    ties: tuple[placing.Ties, placing.Ties]
+    ties: list[placing.Ties]
     initial: Layout | None
 
     @property
@@ -176,7 +176,7 @@ class Contest:
         if initial is None:
             special = placing.special_starts(short, self.device, home, self.rules.seed)
         centers = placing.good_centers(self.device, min(problem.size, self.device.num_qubits))
-        ties = placing.ties(short, short.mild), placing.ties(short, short.weights)
+        ties = placing.ties(short, short.mild, short.weights)
         return _Field(problem, short, home, knobs, special, centers, ties, initial)
 
     def routes(self) -> list[tuple[int, Choice]]:

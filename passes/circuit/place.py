@@ -737,7 +737,7 @@ def _starts(
         starts[t] = kernels.grow_layout(
             problem.pairs, weights, chip, zone, home, center, noise, int(rng.integers(1 << 30))
         )
-    near, begin, tie = ties(problem, problem.weights)
+    near, begin, tie = ties(problem, problem.weights)[0]
     for t in range(trials):
         hot = _HEAT[t % len(_HEAT)]
         if hot:
@@ -837,13 +837,15 @@ def _parts_of(chip: Chip) -> NDArray[np.int32]:
 Ties = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]
 
 
-def ties(problem: Problem, weights: NDArray[np.float64]) -> Ties:
-    """Partners of each qubit, where each one's begin, and the pairs' weights, so that their mean is 1."""
+def ties(problem: Problem, *weights: NDArray[np.float64]) -> list[Ties]:
+    """For each kind of weights of the pairs: partners of each qubit, where each one's begin, and the weights,
+    so that their mean is 1."""
     both = np.concatenate([problem.pairs, problem.pairs[:, ::-1]])
-    weights = np.tile(weights / max(weights.mean(), 1e-9), 2) if len(both) else np.zeros(0)
     order = np.argsort(both[:, 0], kind="stable")
-    begin = np.searchsorted(both[order, 0], np.arange(problem.size + 1))
-    return both[order, 1].astype(np.int32), begin.astype(np.int32), weights[order]
+    begin = np.searchsorted(both[order, 0], np.arange(problem.size + 1)).astype(np.int32)
+    near = both[order, 1].astype(np.int32)
+    scaled = [np.tile(kind / max(kind.mean(), 1e-9), 2) if len(both) else np.zeros(0) for kind in weights]
+    return [(near, begin, kind[order]) for kind in scaled]
 
 
 def _stretched(

@@ -29,7 +29,7 @@ from qattn_compiler.lower.layers import Layer, layers, scales, singular_values
 from qattn_compiler.synth.orthogonal import Form, orthogonal_angles
 
 MAX_WIDTH = 5
-"""Two matrices of SO(32) are 522 CZ."""
+"""Two matrices of SO(32) are 402 CZ."""
 ONE = 1e-13
 """Singular values this close to the largest are equal to it."""
 

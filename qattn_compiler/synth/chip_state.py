@@ -28,6 +28,7 @@ from qattn_compiler.circuit.table import Angle, Builder
 from qattn_compiler.device import Device
 from qattn_compiler.errors import CircuitError
 from qattn_compiler.synth.multiplexor import walsh_transform
+from qattn_compiler.synth.state_prep import check_amplitudes
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -138,10 +139,7 @@ class ChipState:
         Raises:
             CircuitError: the number of amplitudes is not 2^size.
         """
-        if amplitudes.shape[-1] != 2**self.size:
-            raise CircuitError(
-                f"{self.size} qubits have {2**self.size} amplitudes, not {amplitudes.shape[-1]}"
-            )
+        check_amplitudes(self.size, amplitudes)
         order, signs = self._frame
         state = amplitudes[..., order] * signs
         lead, parts = state.shape[:-1], []

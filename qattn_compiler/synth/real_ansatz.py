@@ -27,6 +27,7 @@ from qattn_compiler.circuit import su2
 from qattn_compiler.synth.instantiate import EXACT, Ansatz, Floats, Matrix
 from qattn_compiler.synth.levenberg import levenberg
 from qattn_compiler.synth.real_circuit import ONE, Move, RealCircuit, S, exponential, kept
+from qattn_compiler.synth.weyl import matrices
 
 RING: Final[tuple[Move, ...]] = (
     (0, 1, "make"),
@@ -102,7 +103,7 @@ class _Frame:
         open_gates = before.last_gates()
         order = np.argsort(~circuit.free[open_gates], kind="stable")
         pairs = np.argsort(order)[circuit.pairs[outside : len(moves) - outside]]
-        units = _matrix(np.eye(4)) @ np.array([[0.0, 1.0], [-1.0, 0.0]]) / np.sqrt(2)
+        units = matrices(np.eye(4)) @ np.array([[0.0, 1.0], [-1.0, 0.0]]) / np.sqrt(2)
         basis = np.kron(units.reshape(4, 4).T, np.eye(4))
         return _Frame(circuit, order, open_gates[order], outside, pairs, before.unitary(), basis)
 
@@ -134,8 +135,7 @@ class _Model:
         self.target, self.pairs = target, pairs
         self.qubits = np.concatenate([np.arange(4), pairs.reshape(-1)])
         self.last = np.zeros(len(self.qubits), dtype=np.int64)
-        for qubit in range(4):
-            self.last[np.flatnonzero(self.qubits == qubit)[-1]] = 1
+        self.last[Ansatz(pairs, np.empty((len(self.qubits), 4))).last_gates()] = 1
         # The kernels go from the last gate to the first: the parameters of each gate, x, y, z or an angle.
         backwards = [np.arange(4), *(4 + 2 * k + np.arange(2) for k in range(len(pairs)))]
         order = np.concatenate(backwards[::-1])
@@ -175,13 +175,6 @@ class _Model:
             vectors[some, axis] = step[self.first[turned[some]] + axis]
         out[turned] = su2.multiply(exponential(vectors), gates[turned])
         return out
-
-
-def _matrix(quaternions: Floats) -> Matrix:
-    """Shape (..., 2, 2), of quaternions of shape (..., 4)."""
-    w, x, y, z = np.moveaxis(quaternions, -1, 0)
-    rows = [np.stack(row, axis=-1) for row in ((w - 1j * z, -y - 1j * x), (y - 1j * x, w + 1j * z))]
-    return np.stack(rows, axis=-2)
 
 
 def _random_gates(qubits: NDArray[np.int64], rng: np.random.Generator) -> Floats:

@@ -24,6 +24,7 @@ from qattn_compiler.synth.instantiate import EXACT
 from qattn_compiler.synth.levenberg import levenberg
 from qattn_compiler.synth.orthogonal import add_pairs, turns_of
 from qattn_compiler.synth.real_circuit import Move, RealCircuit, kept
+from qattn_compiler.synth.state_prep import check_amplitudes, check_angles
 
 Floats = NDArray[np.float64]
 
@@ -120,11 +121,7 @@ class RealState:
         Raises:
             CircuitError: it is not the right number of angles or qubits.
         """
-        if len(angles) != self.num_angles or len(qubits) != self.size:
-            raise CircuitError(
-                f"{self.size} qubits and {self.num_angles} angles were expected, not {len(qubits)} and "
-                f"{len(angles)}"
-            )
+        check_angles(self.size, self.num_angles, angles, qubits)
         add_pairs(builder, angles, qubits, [move[:2] for move in self.moves])
 
     def angles(self, amplitudes: Floats) -> Floats:
@@ -140,10 +137,7 @@ class RealState:
             CircuitError: the number of amplitudes is not 2^size.
             ArithmeticError: the gates of a state were not found.
         """
-        if amplitudes.shape[-1] != 2**self.size:
-            raise CircuitError(
-                f"{self.size} qubits have {2**self.size} amplitudes, not {amplitudes.shape[-1]}"
-            )
+        check_amplitudes(self.size, amplitudes)
         unique, inverse = np.unique(amplitudes.reshape(-1, 2**self.size), axis=0, return_inverse=True)
         found = np.array([_angles(self, one.tobytes()) for one in unique])
         return found[inverse.reshape(-1)].reshape(*amplitudes.shape[:-1], self.num_angles)

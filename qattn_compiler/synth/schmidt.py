@@ -29,7 +29,12 @@ from qattn_compiler.synth.orthogonal import (
     orthogonal_count,
     orthogonal_size,
 )
-from qattn_compiler.synth.state_prep import add_real_state, real_state_angles
+from qattn_compiler.synth.state_prep import (
+    add_real_state,
+    check_amplitudes,
+    check_angles,
+    real_state_angles,
+)
 
 Floats = NDArray[np.float64]
 
@@ -167,11 +172,7 @@ class SchmidtState:
         Raises:
             CircuitError: it is not the right number of angles or qubits.
         """
-        if len(angles) != self.num_angles or len(qubits) != self.size:
-            raise CircuitError(
-                f"{self.size} qubits and {self.num_angles} angles were expected, not {len(qubits)} and "
-                f"{len(angles)}"
-            )
+        check_angles(self.size, self.num_angles, angles, qubits)
         first, last = qubits[: self.size // 2], qubits[self.size // 2 :]
         if self.parts:
             middle = self.parts[0].num_angles
@@ -203,10 +204,7 @@ class SchmidtState:
             CircuitError: the number of amplitudes is not 2^size, or a Schmidt rank is too large.
             ArithmeticError: a rotation was not found (never with "closed").
         """
-        if amplitudes.shape[-1] != 2**self.size:
-            raise CircuitError(
-                f"{self.size} qubits have {2**self.size} amplitudes, not {amplitudes.shape[-1]}"
-            )
+        check_amplitudes(self.size, amplitudes)
         flat = amplitudes.reshape(-1, 2**self.size)
         if self.size <= 2 and not self.parts:
             found = real_state_angles(flat)

@@ -61,6 +61,20 @@ def real_state_angles(amplitudes: Floats) -> Floats:
     return np.concatenate(parts, axis=-1) if parts else np.zeros((*lead, 0))
 
 
+def check_amplitudes(size: int, amplitudes: Floats) -> None:
+    """Raise CircuitError unless there are 2^size amplitudes, on the last axis."""
+    if amplitudes.shape[-1] != 2**size:
+        raise CircuitError(f"{size} qubits have {2**size} amplitudes, not {amplitudes.shape[-1]}")
+
+
+def check_angles(size: int, count: int, angles: Sequence[Angle], qubits: Sequence[int]) -> None:
+    """Raise CircuitError unless there are `size` qubits and `count` angles."""
+    if len(angles) != count or len(qubits) != size:
+        raise CircuitError(
+            f"{size} qubits and {count} angles were expected, not {len(qubits)} and {len(angles)}"
+        )
+
+
 def add_real_state(builder: Builder, angles: Sequence[Angle], qubits: Sequence[int]) -> None:
     """Append the cascade, from |0...0>.
 
