@@ -79,7 +79,7 @@ def parse_pipeline(text: str, device: "Device | None" = None) -> "Pipeline[Circu
     """The pipeline that a text names: passes with commas between them, options in braces.
 
     Args:
-        text: such as `merge-rotations,drop-negligible{atol=1e-9},route{trials=5,objective=depth}`. Options
+        text: such as `merge-rotations,drop-negligible{atol=1e-9},route{passes=5,objective=depth}`. Options
             are fields of the pass: whole numbers, numbers, `true`/`false`, words; sets are written `a|b|c`.
         device: handed to passes that need the machine.
 

@@ -197,8 +197,7 @@ def route_example() -> None:
     willow = targets.get("google.willow")
     willow.route(1, 0).route(chain)
     pairs = [(a, b) for a in range(5) for b in range(a)]
-    for effort in ("usual", "long"):
-        willow.route(2, 0, effort).route(_written(tuple(("cz", a, b) for a, b in pairs)))
+    willow.route(2, 0).route(_written(tuple(("cz", a, b) for a, b in pairs)))
     plan_state(willow.device, 3)
 
 

@@ -28,14 +28,6 @@ from qattn_compiler.report.metrics import metrics
 from qattn_compiler.targets.target import Target
 from qattn_compiler.unit import Step
 
-CLOSE: Final = 1.03
-"""A circuit is routed at length beside the best one if a short search says that it costs at most so many
-times as much."""
-
-SURE: Final = 0.85
-"""If blocks that were built where they lie cost at most so much of what a short search for a route finds, no
-longer one is made."""
-
 LARGE: Final = 48
 """CX and CZ of a multiplexed rotation from which on it is built anew at usual effort."""
 
@@ -104,21 +96,6 @@ class Search:
         return routed, chosen
 
     def _cheapest(self, found: list[Optimized]) -> tuple[Routed, Optimized]:
-        """Of all routes that the level and the effort allow, the one that costs least."""
-        if self.effort == "usual":
-            return self._contested(found)
-        built = self._with_blocks(found) if self.level >= 3 else None
-        quick = self._quick_costs(found) if built or len(found) > 1 else []
-        if built and self._price_of(built)[0] <= SURE * min(quick)[0]:
-            return built
-        ways = list(map(self._best_route, self._promising(found, quick)))
-        best = min(ways, key=self._price_of)
-        if self.level < 3 or not best[0].swaps:
-            return best
-        best = self._with_parities(found, *best)
-        return min(best, built, key=self._price_of) if built else best
-
-    def _contested(self, found: list[Optimized]) -> tuple[Routed, Optimized]:
         """All circuits at once, within one budget; then other ways to build them, where they may win."""
         circuits = [one.circuit for one in found]
         ways: list[tuple[Routed, Optimized]] = []
@@ -127,22 +104,29 @@ class Search:
         best = min(ways, key=self._price_of)
         if self.level < 3 or not best[0].swaps:
             return best
-        return self._with_parities_soon(found, *self._with_blocks_soon(found, best))
+        return self._with_parities(found, *self._with_blocks(found, best))
 
-    def _with_blocks_soon(
+    def _with_blocks(
         self, found: list[Optimized], best: tuple[Routed, Optimized]
     ) -> tuple[Routed, Optimized]:
-        """The route, or that of a circuit with large multiplexed rotations built anew where they lie."""
-        placer = PlaceBlocks(self.machine.device, self.seed, starts=1, tries=150, least=LARGE)
-        built = self._built(found[:1], placer, WORTH * self._price_of(best)[0])
+        """The route, or that of a circuit with its multiplexed rotations built anew where they lie; at usual
+        effort the large ones."""
+        if self.effort == "usual":
+            placer = PlaceBlocks(self.machine.device, self.seed, starts=1, tries=150, least=LARGE)
+            built = self._built(found[:1], placer, WORTH * self._price_of(best)[0])
+        else:
+            built = self._built(found, PlaceBlocks(self.machine.device, self.seed), float("inf"))
         return min(best, built, key=self._price_of) if built else best
 
-    def _with_parities_soon(
+    def _with_parities(
         self, found: list[Optimized], routed: Routed, chosen: Optimized
     ) -> tuple[Routed, Optimized]:
-        """The route, or that of a circuit of few dense CNOT regions with these built anew on the machine."""
-        router = RouteParities(self.machine.device, self.seed, tries=1, climbs=0)
-        return self._rebuilt([one for one in found if suits(one.circuit)], router, routed, chosen)
+        """The route, or that of a circuit with its CNOT and phase regions built anew on the machine if this
+        costs less; at usual effort only where there are few and dense ones."""
+        if self.effort == "usual":
+            router = RouteParities(self.machine.device, self.seed, tries=1, climbs=0)
+            return self._rebuilt([one for one in found if suits(one.circuit)], router, routed, chosen)
+        return self._rebuilt(found, RouteParities(self.machine.device, self.seed), routed, chosen)
 
     def _joined(self, one: Optimized) -> Optimized:
         """With CX RZ CX as one gate, so that the router sees what commutes."""
@@ -154,22 +138,6 @@ class Search:
             here = np.arange(joined.num_qubits, dtype=np.int32)
             trail = (*trail, Claim("join-rotations", one.circuit, joined, here))
         return replace(one, circuit=joined, trail=trail)
-
-    def _best_route(self, one: Optimized) -> tuple[Routed, Optimized]:
-        """The route that costs least once it is native: the router does not see what becomes of its gates, so
-        that the fewest gates may be best for any objective."""
-        routers = [self._route(name) for name in dict.fromkeys((self.objective, "count"))]
-        if self.level >= 3:
-            routers.append(self._route("count", "quick"))
-        routes = [(router.route(one.circuit), one) for router in routers]
-        return routes[0] if len(routes) == 1 else min(routes, key=self._price_of)
-
-    def _with_parities(
-        self, found: list[Optimized], routed: Routed, chosen: Optimized
-    ) -> tuple[Routed, Optimized]:
-        """The route, or that of a circuit with its CNOT and phase regions built anew on the machine if this
-        costs less."""
-        return self._rebuilt(found, RouteParities(self.machine.device, self.seed), routed, chosen)
 
     def _rebuilt(
         self, found: list[Optimized], router: RouteParities, routed: Routed, chosen: Optimized
@@ -183,10 +151,6 @@ class Search:
                 if other is not None and (price := self._price(other.circuit)) < best[0]:
                     best = price, other, one
         return best[1:]
-
-    def _with_blocks(self, found: list[Optimized]) -> tuple[Routed, Optimized] | None:
-        """A circuit whose multiplexed rotations were built anew where they lie, if there is one."""
-        return self._built(found, PlaceBlocks(self.machine.device, self.seed), float("inf"))
 
     def _built(
         self, found: list[Optimized], placer: PlaceBlocks, limit: float
@@ -208,8 +172,8 @@ class Search:
         except TargetError:  # what is beside the blocks lies on parts of the machine that are not connected
             return None
 
-    def _route(self, objective: str, effort: str | None = None) -> Route:
-        return self.machine.route(self.level, self.seed, effort or self.effort, objective)
+    def _route(self, objective: str) -> Route:
+        return self.machine.route(self.level, self.seed, self.effort, objective)
 
     def _price_of(self, way: tuple[Routed, Optimized]) -> Cost:
         return self._price(way[0].circuit)
@@ -242,25 +206,6 @@ class Search:
         for note in finished.notes:
             hook(*note)
         return finished.native
-
-    def _quick_costs(self, found: list[Optimized]) -> list[Cost]:
-        """What each circuit costs after a short search for a route."""
-        quick = self._route("count", "quick")
-        costs = []
-        for number, one in enumerate(found):
-            self.track.progress("route", number, len(found))
-            costs.append(self._price(quick.route(one.circuit).circuit))
-        return costs
-
-    def _promising(self, found: list[Optimized], costs: list[Cost]) -> list[Optimized]:
-        """The circuit that costs least after a short search for a route; at level 3 also the second, if it
-        does not cost much more."""
-        if len(found) == 1:
-            return found
-        first, second = sorted(range(len(found)), key=costs.__getitem__)[:2]
-        if self.level < 3 or costs[second][0] > CLOSE * costs[first][0]:
-            return [found[first]]
-        return [found[first], found[second]]
 
 
 class Track:

@@ -165,10 +165,6 @@ class Unit:
         return self.target.to_cirq(self.template)
 
 
-LONG: Final = 1000
-"""Two-qubit gates up to which the router takes its time."""
-
-
 @dataclass(frozen=True)
 class Way:
     """How programs are compiled.
@@ -185,10 +181,9 @@ class Way:
     seed: int = 0
     objective: str = "count"
 
-    def route(self, circuit: Circuit, objective: str | None = None) -> Route:
-        """The router for a circuit that is compiled once."""
-        effort = "long" if metrics(circuit).gates_2q > LONG else "structure"
-        return self.target.route(self.level, self.seed, effort, objective or self.objective)
+    def route(self, objective: str | None = None) -> Route:
+        """The router: it takes its time, as one structure serves many circuits."""
+        return self.target.route(self.level, self.seed, "long", objective or self.objective)
 
     def price(self, unit: Unit) -> tuple[float, ...]:
         """What a unit costs; less is better. Fidelities are those of the numbers that it has."""
@@ -273,7 +268,7 @@ def _routed(
     """The unit with its blocks' own gates, routed."""
     begin = perf_counter()
     physical = way.target.physical_passes(way.level)
-    routed = way.route(circuit).route(circuit)
+    routed = way.route().route(circuit)
     steps.append(Step("route", "route", perf_counter() - begin, metrics(routed.circuit)))
     template = physical.run(routed.circuit, _note(steps, "physical"))
     unit = Unit(way.target, batch, logical, template, routed, (), None)
@@ -281,7 +276,7 @@ def _routed(
     if not routed.swaps:
         return unit
     if way.objective != "count":
-        other = way.route(circuit, "count").route(circuit)
+        other = way.route("count").route(circuit)
         native = physical.run(other.circuit)
         unit = _cheaper(unit, replace(unit, template=native, routed=other, cache={}, fused=None), way)
     own = metrics(circuit).gates_2q
@@ -302,7 +297,7 @@ def _placed(unit: Unit, circuit: Circuit, way: Way) -> Unit | None:
     if placed is None:
         return None
     try:
-        routed = way.route(placed.circuit).route(placed.circuit, placed.places)
+        routed = way.route().route(placed.circuit, placed.places)
     except TargetError:  # it lies on parts of the machine that are not connected
         return None
     template = way.target.physical_passes(way.level).run(routed.circuit)
@@ -316,7 +311,8 @@ _TURN: Final = "turn_"
 PLACED: Final = {0: inf, 1: inf, 2: 100, 3: 1}
 """By level: two-qubit gates from which blocks are placed on the machine too, if a route needs SWAPs."""
 DEAR: Final = 1.5
-"""At level 2 only if the route costs so many times as much as all-to-all, or is longer than `LONG`."""
+LONG: Final = 1000
+"""At level 2 only if the route costs so many times as much as all-to-all, or there are so many gates."""
 MAX_AMPLITUDES: Final = 1 << 24
 """Circuits times amplitudes up to which states are prepared by a plan."""
 MAX_FITTING: Final = {2: 8_000, 3: 50_000}
@@ -415,7 +411,7 @@ def _with_plan(plan: Plan, batch: Batch, logical: Circuit, way: Way) -> Unit:
     plan.add(builder, [(0.0, {f"{_TURN}{k}": np.pi}) for k in range(plan.num_angles)], range(size))
     batch.program.finish(builder)
     gates = way.target.logical_passes(way.level).run(builder.build())
-    route = way.route(gates)
+    route = way.route()
     routed = route.route(gates)  # where on the chip the same couplings err least
     if routed.swaps and isinstance(plan, ChipState):
         routed = route.route(gates, plan.places)

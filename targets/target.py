@@ -34,15 +34,8 @@ from qattn_compiler.targets.gateset import NativeGateset, native_passes
 from qattn_compiler.targets.machine import EQUATORIAL, as_phased_x
 
 LEVELS = (0, 1, 2, 3)
-_SEARCH = {
-    "quick": ((1, 0.0), (2, 0.0), (2, 0.0), (4, 0.3)),
-    "long": ((1, 0.0), (4, 0.3), (4, 0.3), (40, 3.0)),
-    "structure": ((1, 0.0), (8, 1.0), (40, 1.0), (80, 6.0)),
-}
-"""The router's starts and polish by optimization level: to compare circuits, for one that is worth waiting
-for, and for a structure that is compiled once for many circuits."""
-_PASSES = (4.0, 12.0, 24.0, 36.0)
-"""The router's usual budget by optimization level, in passes over the circuit (`contest.Contest`)."""
+_PASSES = {"usual": (4.0, 12.0, 24.0, 36.0), "long": (4.0, 36.0, 600.0, 1200.0)}
+"""The router's budget by optimization level, in passes over the circuit (`contest.Contest`)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,15 +132,11 @@ class Target:
         Args:
             level: optimization level.
             seed: of all random choices.
-            effort: "quick" (to compare circuits), "usual", "long", or "structure" (for what is compiled
-                once).
+            effort: "usual", or "long" for what runs often.
             objective: "count", "depth" or "fidelity".
         """
         check_level(level)
-        if effort == "usual":
-            return Route(self.device, seed=seed, objective=objective, passes=_PASSES[level])
-        trials, polish = _SEARCH[effort][level]
-        return Route(self.device, seed=seed, trials=trials, polish=polish, objective=objective)
+        return Route(self.device, seed=seed, objective=objective, passes=_PASSES[effort][level])
 
     def physical_passes(self, level: int, atol: float = 0.0) -> Pipeline[Circuit]:
         """What runs on physical qubits: native gates only at the end, symbolic ones included.

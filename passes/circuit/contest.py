@@ -11,16 +11,20 @@ the number of threads.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qattn_compiler.device import Device
-from qattn_compiler.passes.circuit import place as placing
-from qattn_compiler.passes.circuit.place import Choice, Layout, Problem
+from qattn_compiler.passes.circuit.choice import Choice, beginning, record, through
+from qattn_compiler.passes.circuit.knobs import PRICES, knob_sets
+from qattn_compiler.passes.circuit.problem import Layout, Problem, chip_of, homes
+from qattn_compiler.passes.circuit.starts import Ties, annealed, grown, special_starts, ties
+from qattn_compiler.passes.circuit.threads import Pool, pool
 
 if TYPE_CHECKING:
     from qattn_compiler.passes.circuit.kernels import Chip
@@ -30,14 +34,17 @@ _FIRST: Final = 2
 _BEHIND: Final = (1.4, 1.15, 1.08, 1.05)
 """A circuit gets no more ways if its best is so many times behind after one such turn, two, ..."""
 _MOST: Final = 48
-"""Ways of one circuit."""
+"""Ways of one circuit, in a contest of so many passes as at level 3 or fewer; in longer ones more in
+proportion, as is the least work."""
+_USUAL: Final = 36.0
+"""Passes up to which a contest is not long."""
 _OPENING: Final = 0.4
 """Share of the budget for first passes."""
 _CLIMBING: Final = 0.4
 """Share of the budget for hill climbing, at least."""
 _ORDER: Final = (0, 5, 4, 3, 6, 1, 2, 7)
 _ORDERED: Final = (3, 4, 2, 0, 1)
-"""Settings (`place.knob_sets`) in the order of their first turns, where gates commute and where not."""
+"""Settings (`knobs.knob_sets`) in the order of their first turns, where gates commute and where not."""
 _NEAR: Final = 1.4
 """Ways get a second round if their first pass is at most so many times as dear as the best."""
 _LOST: Final = 1.6
@@ -45,13 +52,8 @@ _LOST: Final = 1.6
 _SLACK: Final = 8
 _CLOSE: Final = 1.03
 """Routes of other circuits up to so many times the best price are given as well."""
-_NOISE: Final = (0.1, 0.5, 1.0, 0.1, 0.5, 50.0)
 _ANNEALED: Final = 4
 """One way of so many starts from an annealed layout; all of them while such a one leads."""
-_HOT: Final = 8.0
-_ANNEAL: Final = 300
-_ANNEAL_LEAST, _ANNEAL_MOST = 100, 3_000
-"""First temperature; exchanges for each gate; least and most for each qubit."""
 _LEAST, _LEAST_LINE = 16_000.0, 8_000.0
 """Work that is always allowed; on a line or a ring, where there are fewer places to choose from."""
 _LARGE: Final = 10_000.0
@@ -68,7 +70,11 @@ _LOOSE: Final = 7.0
 _LOOSE_QUBITS, _LOOSE_GATES, _LOOSE_ERA = 50, 300, 3.5
 """Such have so many qubits and gates, and so many that commute, on average on one qubit."""
 _FROM, _FROM_LOOSE = 2, 4
-"""Routes to climb from; for loose circuits."""
+"""Routes climbed from to the end; for loose circuits."""
+_CLIMBERS: Final = 2
+"""Times as many in the beginning."""
+_ALIKE: Final = 0.01
+"""See `_ranked`."""
 _SMALL: Final = 3_000
 """Gates in all first passes below which threads are not worth their start."""
 
@@ -100,8 +106,7 @@ class _Field:
         home: the part of the chip that each qubit goes to.
         knobs: shape (sets, NUM_KNOBS): settings.
         special: layouts of good promise, tried first.
-        centers: shape (n,): good qubits of the chip to grow layouts around, best first.
-        ties: who interacts with whom, earlier gates counting more, and all alike (`place.ties`).
+        ties: who interacts with whom, earlier gates counting more, and all alike (`starts.ties`).
         initial: the layout, if it is given.
     """
 
@@ -110,8 +115,7 @@ class _Field:
     home: Layout
     knobs: NDArray[np.float64]
     special: list[Layout]
-    centers: NDArray[np.int64]
-    ties: list[placing.Ties]
+    ties: list[Ties]
     initial: Layout | None
 
     @property
@@ -158,60 +162,60 @@ class Contest:
         self, problems: Sequence[Problem], device: Device, rules: Rules, initial: Layout | None = None
     ) -> None:
         self.device, self.rules = device, rules
-        self.chip: Chip = placing.chip_of(device)
-        self.zone = placing.zones(device)
-        self.price = np.array(placing.PRICES[rules.objective])
+        self.chip: Chip = chip_of(device)
+        self.price = np.array(PRICES[rules.objective])
         self.fields = [self._field(problem, initial) for problem in problems]
         self.spent = 0
         width = self.chip.neighbours.shape[1]
-        self.least = _LEAST if width > 2 else _LEAST_LINE
+        self.length = max(1.0, rules.passes / _USUAL)
+        self.least = self.length * (_LEAST if width > 2 else _LEAST_LINE)
         self.budget = self.least
 
     def _field(self, problem: Problem, initial: Layout | None) -> _Field:
-        home = placing.homes(problem, self.device)
+        home = homes(problem, self.device)
         free = len(problem.ways) > 1
-        knobs = placing.knob_sets(self.device, self.rules.lookahead, self.rules.decay, free)
-        short = placing.beginning(problem)
+        knobs = knob_sets(self.device, self.rules.lookahead, self.rules.decay, free)
+        short = beginning(problem)
         special: list[Layout] = []
         if initial is None:
-            special = placing.special_starts(short, self.device, home, self.rules.seed)
-        centers = placing.good_centers(self.device, min(problem.size, self.device.num_qubits))
-        ties = placing.ties(short, short.mild, short.weights)
-        return _Field(problem, short, home, knobs, special, centers, ties, initial)
+            special = special_starts(short, self.device, home, self.rules.seed)
+        tie = ties(short, short.mild, short.weights)
+        return _Field(problem, short, home, knobs, special, tie, initial)
 
     def routes(self) -> list[tuple[int, Choice]]:
         """The best route found, and those of other circuits that are about as cheap, cheapest first, each
         with the number of its circuit."""
-        most = _FROM_LOOSE if any(field.is_loose for field in self.fields) else _FROM
+        most = _FROM_LOOSE if any(field.is_loose for field in self.fields) or self.length > 2 else _FROM
         gates = sum(len(field.problem.eras.hard) for field in self.fields)
-        with placing.pool(gates > _SMALL) as pool:
-            ways = self._halved(pool, self._opened(pool), most)
+        with pool(gates > _SMALL) as threads:
+            ways = self._halved(threads, self._opened(threads), _CLIMBERS * most)
             if any(field.problem is not field.whole for field in self.fields):
                 return [self._through(ways[0])]
-            found = self._climbed(pool, ways)
+            found = self._climbed(threads, ways, most)
         found.sort(key=lambda one: one[1].total)
         least = _CLOSE * found[0][1].total
         return [one for one in found if one is found[0] or (one[1].total <= least and one[0] != found[0][0])]
 
     # --- the rounds
 
-    def _opened(self, pool: placing.Pool) -> list[_Way]:
+    def _opened(self, threads: Pool) -> list[_Way]:
         """First passes."""
         ways: list[_Way] = []
         live, turn = list(range(len(self.fields))), 0
         while True:
             least = min((way.total for way in ways), default=np.inf)
             new = [self._new(f, _FIRST * turn + i, ways) for f in live for i in range(_FIRST)]
-            new = self._all(pool, new, _LOST * least)
+            new = self._all(threads, new, _LOST * least)
             least = _NEAR * min(least, *(way.total for way in new))
-            ways += self._all(pool, [way for way in new if way.total <= least], np.inf)
+            ways += self._all(threads, [way for way in new if way.total <= least], np.inf)
             ways += [way for way in new if way.total > least]
             turn += 1
             self.budget = self._allowed(self.spent / (sum(way.passes for way in ways) or 1), ways)
             best = {f: min(way.total for way in ways if way.field == f) for f in live}
             least = min(best.values()) * _BEHIND[min(turn, len(_BEHIND)) - 1]
             live = [f for f in live if best[f] <= least]
-            if turn * _FIRST >= _MOST or self.spent * (turn + 1) / turn > _OPENING * self.budget:
+            enough = turn * _FIRST >= self.length * _MOST
+            if enough or self.spent * (turn + 1) / turn > _OPENING * self.budget:
                 return [way for way in ways if way.field in live and way.place is not None]
 
     def _allowed(self, work: float, ways: list[_Way]) -> float:
@@ -227,22 +231,23 @@ class Contest:
             passes *= _LOOSE
         if len(field.problem.ways) == 1:
             passes *= min(_MORE, max(1.0, work / _LARGE))
+        passes = max(self.rules.passes, passes / self.length)
         if work > _HUGE:
             passes *= (_HUGE / work) ** 0.5
         return float(self.least + passes * work)
 
-    def _halved(self, pool: placing.Pool, ways: list[_Way], most: int) -> list[_Way]:
+    def _halved(self, threads: Pool, ways: list[_Way], most: int) -> list[_Way]:
         """The better half goes on, until few are left or the budget is."""
-        ways = sorted(ways, key=lambda way: way.total)
+        ways = _ranked(ways)
         while len(ways) > most and self.spent < (1 - _CLIMBING) * self.budget:
             ways = ways[: max(most, (len(ways) + 1) // 2)]
-            ways = sorted(self._all(pool, ways, _LOST * ways[0].total), key=lambda way: way.total)
+            ways = _ranked(self._all(threads, ways, _LOST * ways[0].total))
         return ways[:most]
 
-    def _all(self, pool: placing.Pool, ways: Iterable[_Way], most: float) -> list[_Way]:
+    def _all(self, threads: Pool, ways: Iterable[_Way], most: float) -> list[_Way]:
         """Ways after one more round, given up above `most`."""
         limit = most / self.price[1]
-        done = list(pool.map(lambda way: self._turned(way, limit), ways))
+        done = list(threads.map(lambda way: self._turned(way, limit), ways))
         self.spent += sum(way.work for way in done)
         return [replace(way, work=0) for way in done]
 
@@ -270,45 +275,25 @@ class Contest:
         begins = way.end is None or field.initial is not None
         at = self._start(field, way.number, way.annealed) if begins else way.end
         seed = self.rules.seed * 1000003 + way.number * 101 + way.passes
-        place, end, total, work = kernels.turn(
-            forth, back, self.chip, at, field.knobs[way.knobs], seed, self.price, most, not begins
+        knobs, nothing = field.knobs[way.knobs], np.empty((0, 2), np.int32)
+        place, end, total, work, _ = kernels.turn(
+            forth, back, self.chip, at, knobs, seed, self.price, most, not begins, nothing
         )
         after = replace(way, end=end, passes=way.passes + 2 - begins, work=way.work + work)
         return after if total >= way.total else replace(after, place=place, total=total, seed=seed)
 
-    def _start(self, field: _Field, number: int, annealed: bool) -> Layout:
+    def _start(self, field: _Field, number: int, anneals: bool) -> Layout:
         """The layout that a way starts from."""
-        from qattn_compiler.passes.circuit import kernels
-
         if field.initial is not None:
             return field.initial
         if number < len(field.special):
             return field.special[number]
         rng = np.random.default_rng((self.rules.seed, number))
-        center = field.centers[number // 2 % len(field.centers)]
-        if number % 2:
-            center = rng.integers(self.device.num_qubits)
-        weights = field.problem.early if number % 4 < 2 else field.problem.weights
-        noise = _NOISE[number // 4 % len(_NOISE)]
-        layout: Layout = kernels.grow_layout(
-            field.problem.pairs,
-            weights,
-            self.chip,
-            self.zone,
-            field.home,
-            int(center),
-            noise,
-            int(rng.integers(1 << 30)),
-        )
-        if not annealed:
+        layout = grown(field.problem, self.device, field.home, number, rng)
+        if not anneals:
             return layout
-        size, gates = field.problem.size, len(field.problem.eras.hard)
-        steps = min(max(_ANNEAL * gates, _ANNEAL_LEAST * size), _ANNEAL_MOST * size)
-        pick = int(rng.integers(1 << 30))
-        ties = field.ties[number // _ANNEALED % 2]
-        return np.asarray(
-            kernels.anneal_layout(layout, *ties, self.chip, self.zone, field.home, _HOT, steps, pick)
-        )
+        tie = field.ties[number // _ANNEALED % len(field.ties)]
+        return annealed(field.problem, self.device, field.home, layout, tie, rng)
 
     # --- the end
 
@@ -317,40 +302,62 @@ class Contest:
         field = self.fields[way.field]
         assert way.place is not None
         movable, knobs = field.initial is None, field.knobs[way.knobs]
-        choice = placing.through(
-            field.whole, self.device, way.place, knobs, way.knobs, self.rules.seed, movable
-        )
+        choice = through(field.whole, self.device, way.place, knobs, way.knobs, self.rules.seed, movable)
         return way.field, choice
 
-    def _climbed(self, pool: placing.Pool, ways: list[_Way]) -> list[tuple[int, Choice]]:
-        left = max(0.0, self.budget - self.spent)
-        budgets = [int(left / len(ways))] * len(ways)
-        climb: Callable[[_Way, int], Choice] = self._climb
-        return [(way.field, choice) for way, choice in zip(ways, pool.map(climb, ways, budgets), strict=True)]
+    def _climbed(self, threads: Pool, ways: list[_Way], most: int) -> list[tuple[int, Choice]]:
+        """The routes of the ways, climbed from by turns; each time the better half goes on."""
+        climbers = list(zip(ways, threads.map(self._recorded, ways), strict=True))
+        rounds = 1 + max(0, (len(ways) - 1) // most).bit_length()
+        left = max(0.0, self.budget - self.spent) / rounds
+        for number in range(rounds):
+            climbers.sort(key=lambda one: one[1].total)
+            climbers = climbers[: max(most, len(ways) >> number)]
+            one = partial(self._climb, int(left / len(climbers)), number)
+            found = list(threads.map(one, *zip(*climbers, strict=True)))
+            climbers = [(way, choice) for (way, _), choice in zip(climbers, found, strict=True)]
+        return [(way.field, choice) for way, choice in climbers]
 
-    def _climb(self, way: _Way, budget: int) -> Choice:
-        """The recorded route of a way, stretches of it routed anew."""
+    def _recorded(self, way: _Way) -> Choice:
+        """The route of a way."""
+        field = self.fields[way.field]
+        forth, _ = field.problem.ways[way.knobs % len(field.problem.ways)]
+        assert way.place is not None
+        events = record(forth, self.chip, way.place, field.knobs[way.knobs], way.seed)
+        return Choice(way.place, events, way.total, way.knobs)
+
+    def _climb(self, budget: int, turn: int, way: _Way, route: Choice) -> Choice:
+        """A route, stretches of it routed anew."""
         from qattn_compiler.passes.circuit import kernels
 
         field = self.fields[way.field]
         number = way.knobs % len(field.problem.ways)
         forth, back = field.problem.ways[number]
-        assert way.place is not None
-        events = placing.record(forth, self.chip, way.place, field.knobs[way.knobs], way.seed)
-        if len(events) == len(forth.first) or budget < len(events):
-            return Choice(way.place, events, way.total, way.knobs)
+        if len(route.events) == len(forth.first) or budget < len(route.events):
+            return route
         mine = np.ascontiguousarray(field.knobs[number :: len(field.problem.ways)])
         layout, better, least, _ = kernels.climb(
             forth,
             back,
             self.chip,
-            way.place,
-            events,
+            route.layout,
+            route.events,
             budget,
             mine,
-            self.rules.seed + way.number,
+            self.rules.seed + way.number + 1009 * turn,
             self.price,
             field.initial is None,
             _SLACK,
         )
         return Choice(layout, better, least, way.knobs)
+
+
+def _ranked(ways: Iterable[_Way]) -> list[_Way]:
+    """Ways in the order of their totals; of those with the same setting, which often end alike, each counts a
+    little more than the one before."""
+    seen: dict[tuple[int, int], int] = {}
+    ranked: list[tuple[float, int, _Way]] = []
+    for way in sorted(ways, key=lambda way: way.total):
+        before = seen[way.field, way.knobs] = seen.get((way.field, way.knobs), -1) + 1
+        ranked.append((way.total * (1 + _ALIKE * before), len(ranked), way))
+    return [way for *_, way in sorted(ranked, key=lambda one: one[:2])]

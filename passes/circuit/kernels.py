@@ -749,38 +749,6 @@ def _release(dag: Dag, chip: Chip, s: _State, events: I32) -> None:
 
 
 @numba.njit(cache=True, nogil=True)
-def route_pass(dag: Dag, chip: Chip, place: I32, knobs: F64, seed: int, events: I32) -> tuple[I32, F64]:
-    """Route once: SABRE (Li, Ding, Xie 2019, arXiv:1809.02573) with the relative scores and the release valve
-    of LightSABRE (arXiv:2409.08368).
-
-    At most PATIENCE SWAPs pass without a gate; then `_release` executes one with fewer SWAPs than the chip's
-    diameter. So there are no more than gates * (PATIENCE + diameter) steps.
-
-    Args:
-        dag: what to route.
-        chip: where; each pair of a gate in one component.
-        place: shape (logical,): the layout to start from.
-        knobs: shape (NUM_KNOBS,).
-        seed: of the tie breaks.
-        events: shape (gates + swaps, 2) to be filled with (gate, where) or (-1 - p, q) for a SWAP of p and q;
-            or of shape (0, 2): nothing is recorded. `where` is -1, or 2 i for a gate that is to stand right
-            before event i (a SWAP), 2 i + 1 right behind it.
-
-    Returns:
-        the layout at the end, and (swaps, native gates with SWAPs joined to their blocks, depth in native
-        gates, minus log fidelity).
-    """
-    rooms = _rooms(dag, chip, len(place), int(knobs[LOOKAHEAD]))
-    dag, chip = _bare_dag(dag), _bare_chip(chip)
-    s = _begin(dag, chip, place, knobs, rooms)
-    _fill_queue(s)
-    _go_on(dag, chip, s, knobs, _seeded(seed), _bare(events), np.int64(0), np.inf, np.empty(0, np.int32))
-    end, score = s.place.copy(), _score(s)
-    _keep(rooms)
-    return end, score
-
-
-@numba.njit(cache=True, nogil=True)
 def _score(s: _State) -> Any:
     score = np.empty(4, np.float64)
     score[SWAPS] = s.tally[_SWAPS]
@@ -858,77 +826,62 @@ def _any_swap(dag: Dag, chip: Chip, s: _State, rng: U64) -> tuple[int, int]:
 
 
 @numba.njit(cache=True, nogil=True)
-def refine(
-    dag: Dag, back: Dag, chip: Chip, place: I32, knobs: F64, rounds: int, seed: int, price: F64
-) -> tuple[I32, int, float]:
-    """Bidirectional layout search from one start: each round routes forward (a candidate) and back (the next
-    layout).
-
-    Args:
-        dag, back: the circuit and its reverse.
-        chip: where.
-        place: shape (logical,): the layout to start from.
-        knobs: shape (NUM_KNOBS,).
-        rounds: forward passes.
-        seed: of all tie breaks.
-        price: shape (4,): weights of the entries of a score; the least total is best.
-
-    Returns:
-        the best layout, the seed of its pass, and its total.
-    """
-    best, how, total = place, seed, np.inf
-    nothing = np.empty((0, 2), np.int32)
-    for r in range(rounds):
-        end, score = route_pass(dag, chip, place, knobs, seed + r, nothing)
-        value: float = (score * price).sum()
-        if value < total:
-            best, how, total = place, seed + r, value
-        if r + 1 < rounds:
-            place, score = route_pass(back, chip, end, knobs, seed + r + 50, nothing)
-    return best, how, total
-
-
-@numba.njit(cache=True, nogil=True)
 def turn(
-    dag: Dag, back: Dag, chip: Chip, place: I32, knobs: F64, seed: int, price: F64, most: float, returns: bool
-) -> tuple[I32, I32, float, int]:
-    """One round of the bidirectional layout search, counted in work.
+    dag: Dag,
+    back: Dag,
+    chip: Chip,
+    place: I32,
+    knobs: F64,
+    seed: int,
+    price: F64,
+    most: float,
+    returns: bool,
+    events: I32,
+) -> tuple[I32, I32, float, int, int]:
+    """One round of the bidirectional layout search: SABRE (Li, Ding, Xie 2019, arXiv:1809.02573) with the
+    relative scores and the release valve of LightSABRE (arXiv:2409.08368).
+
+    At most PATIENCE SWAPs pass without a gate; then `_release` executes one with fewer SWAPs than the chip's
+    diameter. So there are no more than gates * (PATIENCE + diameter) steps.
 
     Args:
         dag, back: the circuit and its reverse.
-        chip: where.
+        chip: where; each pair of a gate in one component.
         place: shape (logical,): the layout at the beginning; or, if `returns`, the one at the end, from which
             a pass over the reversed circuit leads to a layout at the beginning.
         knobs: shape (NUM_KNOBS,).
         seed: of the tie breaks.
-        price: shape (4,): weights of the entries of a score.
+        price: shape (4,): weights of (SWAPs, native gates with SWAPs joined to their blocks, depth in native
+            gates, minus log fidelity).
         most: give up when the forward pass spends more native gates than this.
         returns: whether a pass over the reversed circuit comes first.
+        events: shape (gates + SWAPs, 2) to be filled by the forward pass with (gate, where) or (-1 - p, q)
+            for a SWAP of p and q; or of shape (0, 2): nothing is recorded. `where` is -1, or 2 i for a gate
+            that is to stand right before event i (a SWAP), 2 i + 1 right behind it.
 
     Returns:
         the layouts at the beginning and at the end of the forward pass, its total (infinite if it was given
-        up), and the work: gates, and SWAPs that were scored.
+        up), the work (gates, and SWAPs that were scored), and the forward pass's events.
     """
     work = 0
     rooms = _rooms(dag, chip, len(place), int(knobs[LOOKAHEAD]))
     nothing, none = np.empty((0, 2), np.int32), np.empty(0, np.int32)
     chip = _bare_chip(chip)
-    if returns:
-        reverse = _bare_dag(back)
-        s = _begin(reverse, chip, place, knobs, rooms)
+    # One call of the search for both ways: it is compiled into each place where it stands.
+    for way in range(1 - returns, 2):
+        d = _bare_dag(dag if way else back)
+        s = _begin(d, chip, place, knobs, rooms)
         _fill_queue(s)
-        _go_on(reverse, chip, s, knobs, _seeded(seed + 50), nothing, np.int64(0), np.inf, none)
+        out = _bare(events) if way else nothing
+        rng = _seeded(seed if way else seed + 50)
+        ended = _go_on(d, chip, s, knobs, rng, out, np.int64(0), most if way else np.inf, none)
         work += s.tally[_WORK] + s.tally[_EVENTS]
-        place = s.place.copy()
-    straight = _bare_dag(dag)
-    s = _begin(straight, chip, place, knobs, rooms)
-    _fill_queue(s)
-    ended = _go_on(straight, chip, s, knobs, _seeded(seed), nothing, np.int64(0), most, none)
-    work += s.tally[_WORK] + s.tally[_EVENTS]
+        if not way:
+            place = s.place.copy()
     total: float = (_score(s) * price).sum() if ended else np.inf
-    end = s.place.copy()
+    end, used = s.place.copy(), s.tally[_EVENTS]
     _keep(rooms)
-    return place, end, total, work
+    return place, end, total, work, used
 
 
 class _Album(NamedTuple):
@@ -1000,12 +953,17 @@ def climb(
     both: bool,
     slack: int,
 ) -> tuple[I32, I32, float, int]:
-    """`polish` within a budget of work. A try ends early where it has spent `slack` native gates more than
+    """Hill climbing over routes, within a budget of work: keep a random stretch from the beginning, route the
+    rest anew, take what is not worse. A route read backwards is a route of the reversed circuit, so
+    beginnings are improved the same way. A try ends early where it has spent `slack` native gates more than
     the route at hand had after as many gates, and begins at a copy of the state that was taken on the way.
 
     Args:
-        dag, back, chip, place, events, knobs, seed, price, both: as in `polish`.
+        dag, back, chip, seed, price: as in `turn`.
+        place, events: the route to start from, as `turn` records it.
         budget: gates and scored SWAPs (`turn`).
+        knobs: shape (sets, NUM_KNOBS): taken at random, a little changed.
+        both: whether the layout at the beginning may change.
         slack: see above.
 
     Returns:
@@ -1121,77 +1079,6 @@ def _shaken(knobs: F64, rng: U64) -> Any:
     out[ABSORB] *= 0.3 + _below(rng, 1000) / 900.0
     out[LOOKAHEAD] = max(2, int(out[LOOKAHEAD]) // (1 + _below(rng, 3)))
     return out
-
-
-@numba.njit(cache=True, nogil=True)
-def polish(
-    dag: Dag,
-    back: Dag,
-    chip: Chip,
-    place: I32,
-    events: I32,
-    tries: int,
-    knobs: F64,
-    seed: int,
-    price: F64,
-    both: bool,
-) -> tuple[I32, I32, float]:
-    """Hill climbing over routes: keep a random stretch from the beginning, route the rest anew, take what is
-    not worse. A route read backwards is a route of the reversed circuit, so beginnings are improved the same
-    way.
-
-    Args:
-        dag, back, chip, seed, price: as in `refine`.
-        knobs: shape (sets, NUM_KNOBS): taken at random, a little changed.
-        place, events: the route to start from, as `route_pass` records it.
-        tries: how many stretches to route.
-        both: whether the layout at the beginning may change.
-
-    Returns:
-        the layout, the events, and the total.
-    """
-    rng = _seeded(seed + 77)
-    rooms = _rooms(dag, chip, len(place), int(knobs[:, LOOKAHEAD].max()))
-    chip, ways = _bare_chip(chip), (_bare_dag(dag), _bare_dag(back))
-    turn = max(1, tries // 12)
-    backwards, none = 0, np.empty(0, np.int32)
-    end, total = _replayed(ways[0], chip, place, events, knobs[0], price, rooms)
-    for step in range(tries):
-        if both and step % turn == turn - 1:
-            place, events = end, events[::-1].copy()
-            backwards = 1 - backwards
-            end, total = _replayed(ways[backwards], chip, place, events, knobs[0], price, rooms)
-        d = ways[backwards]
-        trial_knobs = _shaken(knobs, rng)
-        s = _begin(d, chip, place, trial_knobs, rooms)
-        out = np.empty((2 * len(events) + 64, 2), np.int32)
-        _follow(d, chip, s, events, np.int64(0), _below(rng, len(events)), _bare(out))
-        _fill_queue(s)
-        most = total / price[COST] + 4
-        if not _go_on(d, chip, s, trial_knobs, rng, _bare(out), _below(rng, 3), most, none):
-            continue
-        value = (_score(s) * price).sum()
-        if value <= total and s.tally[_EVENTS] <= len(out):
-            events, end, total = out[: s.tally[_EVENTS]].copy(), s.place.copy(), value
-    if backwards:
-        place, events = end, events[::-1].copy()
-        end, total = _replayed(ways[0], chip, place, events, knobs[0], price, rooms)
-    s = _begin(ways[0], chip, place, knobs[0], rooms)
-    out = events.copy()
-    _follow(ways[0], chip, s, events, np.int64(0), len(events), out)
-    _keep(rooms)
-    return place, out, total
-
-
-@numba.njit(cache=True, nogil=True)
-def _replayed(
-    dag: Dag, chip: Chip, place: I32, events: I32, knobs: F64, price: F64, rooms: _Rooms
-) -> tuple[I32, Any]:
-    """The final layout and the total of a recorded route."""
-    s = _begin(dag, chip, place, knobs, rooms)
-    _follow(dag, chip, s, events, np.int64(0), len(events), np.empty((0, 2), np.int32))
-    total: float = (_score(s) * price).sum()
-    return s.place.copy(), total
 
 
 @numba.njit(cache=True, nogil=True)

@@ -20,10 +20,12 @@ from qattn_compiler.circuit.layout import Routed
 from qattn_compiler.circuit.table import Circuit, Extra
 from qattn_compiler.device import Device
 from qattn_compiler.errors import PassError, TargetError
-from qattn_compiler.passes.circuit import place as placing
+from qattn_compiler.passes.circuit.choice import Choice
 from qattn_compiler.passes.circuit.contest import Contest, Rules
 from qattn_compiler.passes.circuit.cost import entanglers
-from qattn_compiler.passes.circuit.place import Layout, Problem
+from qattn_compiler.passes.circuit.embed import perfect
+from qattn_compiler.passes.circuit.knobs import check_options
+from qattn_compiler.passes.circuit.problem import Layout, Problem, homes, loss, read, zones
 
 if TYPE_CHECKING:
     from qattn_compiler.interop.cirq_route import (
@@ -51,23 +53,18 @@ class Route:
     Attributes:
         device: the machine; or a coupling graph (`interop.cirq_graph.device_of`).
         seed: of all random choices.
-        trials: starts of the search.
+        passes: how long the search is (`contest.Contest`), in passes over the circuit.
         lookahead: size of the extended set.
         decay: how much a qubit's price grows with each SWAP it is in; more gives less depth.
         objective: "count" (native two-qubit gates), "depth" or "fidelity".
-        polish: how much the best routes are routed anew, stretch by stretch; 0: not at all.
-        passes: if above 0, a `contest.Contest` decides, within the work of so many passes, whatever `trials`
-            and `polish` say.
     """
 
     device: Device
     seed: int = 0
-    trials: int = 20
+    passes: float = 24.0
     lookahead: int = 20
     decay: float = 0.001
     objective: str = "count"
-    polish: float = 1.0
-    passes: float = 0.0
     name: ClassVar[str] = "route"
 
     def __post_init__(self) -> None:
@@ -136,24 +133,7 @@ class Route:
                 interact.
             PassError: a unitary acts on more than two qubits, or `initial` is no layout.
         """
-        if self.passes > 0:
-            return self.best([circuit], initial)[0][1]
-        problem, layout, routed = self._begun(circuit, initial)
-        if routed is not None:
-            return routed
-        choice = placing.search(
-            problem,
-            self.device,
-            seed=self.seed,
-            trials=self.trials,
-            polish=self.polish,
-            lookahead=self.lookahead,
-            decay=self.decay,
-            objective=self.objective,
-            initial=layout,
-        )
-        routed = _insert(problem, self.device, choice)
-        return routed if layout is not None else _settle(routed, self.device, self.seed)
+        return self.best([circuit], initial)[0][1]
 
     def best(self, circuits: Sequence[Circuit], initial: ArrayLike | None = None) -> list[tuple[int, Routed]]:
         """Good routes of some of several circuits, the one that seems cheapest first.
@@ -191,14 +171,14 @@ class Route:
         self, circuit: Circuit, initial: ArrayLike | None
     ) -> tuple[Problem, Layout | None, Routed | None]:
         """What is to be routed, from which layout if that is given, and the route if no SWAP is needed."""
-        placing.check_options(self.trials, self.lookahead, self.decay, self.objective)
-        problem = placing.read(circuit)
-        placing.homes(problem, self.device)
+        check_options(self.passes, self.lookahead, self.decay, self.objective)
+        problem = read(circuit)
+        homes(problem, self.device)
         at_home = circuit.qubits == self.device.qubits
         if initial is None and at_home:
             initial = np.arange(circuit.num_qubits)
         layout = None if initial is None else _checked(initial, problem, self.device)
-        start = placing.perfect(problem, self.device, self.seed) if layout is None else layout
+        start = perfect(problem, self.device, self.seed) if layout is None else layout
         if start is None or not _fits(problem, self.device, start):
             return problem, layout, None
         unmoved = at_home and np.array_equal(start, np.arange(len(start)))
@@ -221,7 +201,7 @@ def _checked(initial: ArrayLike, problem: Problem, device: Device) -> Layout:
         )
     if len(layout) and (layout.min() < 0 or layout.max() >= n):
         raise PassError(f"the initial layout names qubits outside 0..{n - 1}")
-    zone = placing.zones(device)[layout]
+    zone = zones(device)[layout]
     apart = zone[problem.pairs[:, 0]] != zone[problem.pairs[:, 1]]
     if apart.any():
         a, b = problem.pairs[apart][0]
@@ -233,7 +213,7 @@ def _fits(problem: Problem, device: Device, layout: Layout) -> bool:
     return bool(device.adjacency[layout[problem.pairs[:, 0]], layout[problem.pairs[:, 1]]].all())
 
 
-def _insert(problem: Problem, device: Device, choice: placing.Choice) -> Routed:
+def _insert(problem: Problem, device: Device, choice: Choice) -> Routed:
     """The circuit of a route."""
     events = choice.events
     source, pairs = _schedule(problem, events)
@@ -334,12 +314,12 @@ def _settle(routed: Routed, device: Device, seed: int) -> Routed:
     """Move the routed circuit as a whole to where the chip errs least; no SWAP more or less."""
     if not np.isfinite(device.edge_error).any():
         return routed
-    problem = placing.read(routed.circuit)
-    move = placing.perfect(problem, device, seed)
+    problem = read(routed.circuit)
+    move = perfect(problem, device, seed)
     if move is None:
         return routed
     both = np.stack([np.arange(device.num_qubits, dtype=np.int32), move])
-    before, after = placing.loss(problem, device, both)
+    before, after = loss(problem, device, both)
     if after >= before:
         return routed
     circuit = relabel(routed.circuit, device, move)

@@ -18,6 +18,9 @@ Strings = NDArray[np.uint64]
 
 ONE = np.uint64(1)
 QUARTER = np.pi / 2
+NONE = -(1 << 40)
+EXACT = 1e-9
+"""Angles (radians) this close to 0 are none."""
 HOPELESS = 256
 """With more elements of the second half than this that met nothing, and a quarter of what it read, while more
 than that are left of the first, the rest is not read."""
@@ -171,7 +174,9 @@ def cancel(  # noqa: C901 - one loop with its state
     """Read a word of rotations and walls from the left, cancelling and merging what can meet.
 
     Clifford rotations go into a frame at the end. What is read meets an earlier element with the same string
-    if all between commute.
+    if all between commute. Of an angle that is almost a multiple of a quarter turn the multiple goes into the
+    frame and the rest stays, so that it may still meet its like; it is given up where it stands in the way of
+    others, or at the end.
 
     Args:
         wires, axes: shape (steps, 2): wires and axes (0 I, 1 X, 2 Y, 3 Z) of each rotation.
@@ -181,13 +186,13 @@ def cancel(  # noqa: C901 - one loop with its state
             the next.
         num_wires: wire numbers are below this.
         reach: how many elements are looked back at most.
-        tol: an angle this close to a multiple of a quarter turn is one (radians).
+        tol: an angle this close to a multiple of a quarter turn is almost one (radians).
         turn: the first step of the second half, which gives up once it is hopeless (see HOPELESS); `steps`
             for never.
 
     Returns:
         the frame (2 wires, 2 W) with its powers, the steps of the elements that are left, their angles (left,
-        forms), and the sum of the angles that were rounded off (radians).
+        forms), and the sum of the angles that were given up (radians).
     """
     half = (num_wires + 63) // 64
     steps = len(wall)
@@ -219,21 +224,23 @@ def cancel(  # noqa: C901 - one loop with its state
             break
         begin[step] = begin[step + 1] = used
         if wall[step] == 0:
-            quarter, off = _quarters(angles[step], tol)
+            quarter = _quarters(angles[step], tol)
             r = _axis(frame, power, wires[step, 0], axes[step, 0], string)
             if axes[step, 1]:
                 rb = _axis(frame, power, wires[step, 1], axes[step, 1], other)
                 r = _times(string, r, other, rb, string)
-            if quarter >= 0:
-                lost += off
-                if quarter:
-                    _step(frame, power, wires[step], axes[step], string, r, quarter)
-                read -= 1 if step >= turn else 0
-                continue
+            angle[step] = angles[step]
+            if quarter != NONE:
+                angle[step, 0] -= quarter * QUARTER
+                if quarter % 4:
+                    _step(frame, power, wires[step], axes[step], string, r, quarter % 4)
+                if _is_small(angle[step], EXACT):
+                    lost += abs(angle[step, 0])
+                    read -= 1 if step >= turn else 0
+                    continue
             strings[used] = string
             powers[used] = r
             used += 1
-            angle[step] = angles[step]
         else:
             for k in range(wall_begin[step], wall_begin[step + 1]):
                 powers[used] = _axis(frame, power, wall_wires[k] // 4, wall_wires[k] % 4, strings[used])
@@ -245,11 +252,27 @@ def cancel(  # noqa: C901 - one loop with its state
                 break
             found = after[found]
         at = back[steps]
-        seen = 0
+        seen = stops = 0
         while found >= 0 and at != found:
             seen += 1
-            if seen > reach or not _commute(strings, begin, at, step):
+            if seen > reach:
                 found = -1
+            elif not _commute(strings, begin, at, step):
+                stops += 1
+                if wall[at] != 0 or not _is_small(angle[at], tol):
+                    found = -1
+            at = back[at]
+        at = back[steps]
+        while found >= 0 and stops and at != found:
+            if not _commute(strings, begin, at, step):
+                stops -= 1
+                lost += abs(angle[at, 0])
+                _forget(first, after, _bucket(strings, begin, at, buckets), at)
+                back[ahead[at]], ahead[back[at]] = back[at], ahead[at]
+                if at >= turn:
+                    fresh -= 1
+                else:
+                    old -= 1
             at = back[at]
         if found < 0:
             last = back[steps]
@@ -267,17 +290,17 @@ def cancel(  # noqa: C901 - one loop with its state
             for k in range(forms):
                 angle[found, k] += -angle[step, k] if flip else angle[step, k]
             used = begin[step]
-            quarter, off = _quarters(angle[found], tol)
-            if quarter < 0:
+            quarter = _quarters(angle[found], tol)
+            if quarter == NONE:
                 continue
-            lost += off
-            if quarter:
+            angle[found, 0] -= quarter * QUARTER
+            if quarter % 4:
                 p, rp = strings[begin[found]].copy(), powers[begin[found]]
                 at = ahead[found]
                 while at != steps:
                     _forget(first, after, _bucket(strings, begin, at, buckets), at)
                     for k in range(begin[at], begin[at + 1]):
-                        powers[k] = _turn(p, rp, strings[k], powers[k], quarter)
+                        powers[k] = _turn(p, rp, strings[k], powers[k], quarter % 4)
                     at = ahead[at]
                 at = ahead[found]
                 while at != steps:
@@ -285,7 +308,10 @@ def cancel(  # noqa: C901 - one loop with its state
                     after[at], first[bucket] = first[bucket], at
                     at = ahead[at]
                 for k in range(2 * num_wires):
-                    power[k] = _turn(p, rp, frame[k], power[k], quarter)
+                    power[k] = _turn(p, rp, frame[k], power[k], quarter % 4)
+            if not _is_small(angle[found], EXACT):
+                continue
+            lost += abs(angle[found, 0])
         _forget(first, after, _bucket(strings, begin, found, buckets), found)
         back[ahead[found]], ahead[back[found]] = back[found], ahead[found]
         if found >= turn:
@@ -295,23 +321,32 @@ def cancel(  # noqa: C901 - one loop with its state
     left = []
     at = ahead[steps]
     while at != steps:
-        left.append(at)
+        if wall[at] == 0 and _is_small(angle[at], tol):
+            lost += abs(angle[at, 0])
+        else:
+            left.append(at)
         at = ahead[at]
     steps_left = np.array([*left, 0])[: len(left)]
     return frame, power, steps_left, angle[steps_left], lost
 
 
 @numba.njit(cache=True, nogil=True)
-def _quarters(angle: Floats, tol: float) -> tuple[int, float]:
-    """How many quarter turns (0 to 3) an angle is, and by how much it is off; -1 if it is not."""
+def _quarters(angle: Floats, tol: float) -> int:
+    """How many quarter turns an angle almost is; NONE if it is not."""
     for k in range(1, len(angle)):
         if abs(angle[k]) > tol:
-            return -1, 0.0
+            return NONE
     turns = np.round(angle[0] / QUARTER)
-    off = abs(angle[0] - turns * QUARTER)
-    if off > tol:
-        return -1, 0.0
-    return int(turns) % 4, off
+    return NONE if abs(angle[0] - turns * QUARTER) > tol else int(turns)
+
+
+@numba.njit(cache=True, nogil=True)
+def _is_small(angle: Floats, tol: float) -> bool:
+    """Whether an angle and its symbolic parts are almost 0."""
+    for k in range(len(angle)):  # noqa: SIM110 - a loop, for Numba
+        if abs(angle[k]) > tol:
+            return False
+    return True
 
 
 @numba.njit(cache=True, nogil=True)

@@ -32,7 +32,8 @@ Floats = NDArray[np.float64]
 REACH: Final = 1 << 15
 """How many rotations are looked back."""
 EXACT: Final = 1e-9
-"""Angles (radians) this close to a multiple of a quarter turn are one; the distance is added to the error."""
+"""Angles (radians) this close to a multiple of a quarter turn may be one; the distance is then added to the
+error."""
 CLIFFORD: Final = 0.1
 """No Clifford circuit that is no renaming is nearer to one (largest entry of the difference) than 0.29."""
 FORMS: Final = 3
@@ -95,7 +96,7 @@ class Word:
     Attributes:
         equal: True; False if at most one rotation is left and the rest is no identity; None if more is left,
             which proves nothing.
-        error: sum of the angles that were rounded off, halved: bounds the operator norm of the difference.
+        error: sum of the angles that were given up, halved: bounds the operator norm of the difference.
         left: how many rotations and walls did not cancel.
         deviation: if not equal, how far A B^dagger is from any renaming at least (largest entry of the
             difference, at random values of the parameters).
@@ -131,7 +132,7 @@ def by_words(
         b: m >= n qubits; those that no qubit of `a` starts on must not matter, and end anywhere.
         initial, final: shape (n,): qubit of b for each of a, at the start and at the end.
         seed: of the points at which symbolic angles are compared.
-        tolerance: angles (radians) this close to a multiple of a quarter turn are one.
+        tolerance: angles (radians) this close to a multiple of a quarter turn may be one, where that helps.
         patient: read on where little of b has met something of a (`word_kernels.HOPELESS`).
     """
     from qattn_compiler.verify.word_kernels import cancel

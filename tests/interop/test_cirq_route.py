@@ -43,7 +43,7 @@ def check(graph: nx.Graph, circuit: cirq.Circuit, routed: cirq.Circuit, initial:
 @pytest.mark.parametrize("seed", range(4))
 def test_the_unitary_up_to_the_permutation(graph, seed):
     circuit = random_circuit(seed)
-    routed, initial, ends = Route(graph, trials=4).route_circuit(circuit)
+    routed, initial, ends = Route(graph, passes=12.0).route_circuit(circuit)
     assert set(initial) == set(circuit.all_qubits())
     check(graph, circuit, routed, initial, ends)
 

@@ -67,9 +67,9 @@ def test_pipelines_from_text():
 
 
 def test_passes_that_need_a_device():
-    place, route = parse_pipeline("place{seed=3},route{trials=5,decay=0.5,objective=depth}", LINE).passes
+    place, route = parse_pipeline("place{seed=3},route{passes=5,decay=0.5,objective=depth}", LINE).passes
     assert place.device is LINE
-    assert (place.seed, route.trials, route.decay, route.objective) == (3, 5, 0.5, "depth")
+    assert (place.seed, route.passes, route.decay, route.objective) == (3, 5, 0.5, "depth")
     with pytest.raises(PassError, match="route needs a device"):
         parse_pipeline("merge-rotations,route")
 
@@ -107,7 +107,7 @@ def test_all_types_of_options(monkeypatch):
         ("drop-negligible{atol}", "`=` was expected", None, 20),
         ("drop-negligible{atol=}", "a value for atol was expected", None, 21),
         ("drop-negligible{atol=1", "`,` was expected", None, 22),
-        ("route{trials=1.5}", "trials is '1.5'; a whole number was expected", None, 13),
+        ("route{seed=1.5}", "seed is '1.5'; a whole number was expected", None, 11),
         ("route{device=x}", "no option 'device'", None, 6),
     ],
 )

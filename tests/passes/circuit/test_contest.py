@@ -12,9 +12,12 @@ from hypothesis import strategies as st
 
 from qattn_compiler.circuit.table import Builder, Circuit, same
 from qattn_compiler.device import Device
-from qattn_compiler.passes.circuit import contest, kernels, place
+from qattn_compiler.passes.circuit import choice, contest, kernels, threads
+from qattn_compiler.passes.circuit.choice import record
 from qattn_compiler.passes.circuit.contest import Contest, Rules
 from qattn_compiler.passes.circuit.cost import entanglers
+from qattn_compiler.passes.circuit.knobs import PRICES, knob_sets
+from qattn_compiler.passes.circuit.problem import chip_of, read
 from qattn_compiler.passes.circuit.route import Route
 from qattn_compiler.passes.circuit.route_parities import RouteParities, suits
 from qattn_compiler.passes.placement.place_blocks import PlaceBlocks
@@ -66,14 +69,14 @@ def test_the_number_of_threads_does_not_matter(monkeypatch: pytest.MonkeyPatch) 
     device, circuits = device_of(nx.grid_2d_graph(4, 4)), [circuit_of(k, 9, 120) for k in (2, 2, 3)]
     results = []
     for workers in (1, 5):
-        monkeypatch.setattr(place, "_workers", lambda workers=workers: workers)
+        monkeypatch.setattr(threads, "_workers", lambda workers=workers: workers)
         results.append(Route(device, seed=2, passes=40.0).best(circuits))
     assert [number for number, _ in results[0]] == [number for number, _ in results[1]]
     assert all(same(a.circuit, b.circuit) for (_, a), (_, b) in zip(*results, strict=True))
 
 
 def test_a_long_circuit_is_placed_by_its_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(place, "_LONG", 20)
+    monkeypatch.setattr(choice, "_LONG", 20)
     for shape in ("grid", "two_parts"):
         device, circuit = device_of(GRAPHS[shape](0)), circuit_of(8, 6, 90)
         routed = Route(device, passes=8.0).route(circuit)
@@ -82,14 +85,14 @@ def test_a_long_circuit_is_placed_by_its_beginning(monkeypatch: pytest.MonkeyPat
 
 def test_more_passes_help_and_the_budget_holds() -> None:
     device = device_of(nx.grid_2d_graph(4, 4))
-    problems = [place.read(circuit_of(k, 14, 300)) for k in range(6)]
+    problems = [read(circuit_of(k, 14, 300)) for k in range(6)]
     costs = []
     for passes in (4.0, 40.0, 400.0):
         total = 0.0
         for problem in problems:
             match = Contest([problem], device, Rules(0, passes))
-            ((_, choice),) = match.routes()
-            total += choice.total
+            ((_, found),) = match.routes()
+            total += found.total
             assert match.spent <= 1.2 * match.budget + 10 * match.budget / passes
         costs.append(total)
     assert costs[2] < costs[1] < costs[0]
@@ -110,10 +113,10 @@ def test_climbing_gives_a_route_that_costs_what_it_says() -> None:
     """The plain meaning of a climb: its events replayed from its layout are a route of that total."""
     for seed in range(6):
         device, circuit = device_of(nx.grid_2d_graph(3, 4)), circuit_of(seed, 10, 80)
-        problem, chip = place.read(circuit), place.chip_of(device)
-        price, knobs = np.array(place.PRICES["count"]), place.knob_sets(device, 20, 0.001)
+        problem, chip = read(circuit), chip_of(device)
+        price, knobs = np.array(PRICES["count"]), knob_sets(device, 20, 0.001)
         (forth, back), start = problem.ways[0], np.arange(10, dtype=np.int32)
-        events = place.record(forth, chip, start, knobs[0], seed)
+        events = record(forth, chip, start, knobs[0], seed)
         given = (forth, back, chip, start, events)
         before = kernels.climb(*given, 0, knobs, seed, price, True, 8)
         layout, better, total, spent = kernels.climb(*given, 60_000, knobs, seed, price, True, 8)
@@ -134,20 +137,22 @@ def test_climbing_gives_a_route_that_costs_what_it_says() -> None:
 
 def test_a_turn_is_a_pass_or_two() -> None:
     device, circuit = device_of(nx.grid_2d_graph(3, 4)), circuit_of(3, 10, 60)
-    problem, chip = place.read(circuit), place.chip_of(device)
-    price, knobs = np.array(place.PRICES["count"]), place.knob_sets(device, 20, 0.001)[0]
+    problem, chip = read(circuit), chip_of(device)
+    price, knobs = np.array(PRICES["count"]), knob_sets(device, 20, 0.001)[0]
     (forth, back), start, nothing = problem.ways[0], np.arange(10, dtype=np.int32), np.empty((0, 2), np.int32)
-    end, score = kernels.route_pass(forth, chip, start, knobs, 7, nothing)
-    place_, end_, total, work = kernels.turn(forth, back, chip, start, knobs, 7, price, np.inf, False)
+    given = (chip, start, knobs, 7, price)
+    place_, end, total, work, used = kernels.turn(forth, back, *given, np.inf, False, nothing)
     np.testing.assert_array_equal(place_, start)
-    np.testing.assert_array_equal(end_, end)
-    assert total == (score * price).sum()
-    assert work >= len(forth.first) + score[kernels.SWAPS]
-    begin = kernels.route_pass(back, chip, end, knobs, 57, nothing)[0]
-    place_, _, _, more = kernels.turn(forth, back, chip, end, knobs, 7, price, np.inf, True)
+    assert used > len(forth.first)
+    assert work >= used
+    events = record(forth, chip, start, knobs, 7)
+    assert len(events) == used
+    assert kernels.climb(forth, back, chip, start, events, 0, knobs[None], 7, price, True, 8)[2] == total
+    begin = kernels.turn(back, forth, chip, end, knobs, 57, price, np.inf, False, nothing)[1]
+    place_, _, _, more, _ = kernels.turn(forth, back, chip, end, knobs, 7, price, np.inf, True, nothing)
     np.testing.assert_array_equal(place_, begin)
     assert more > work
-    assert kernels.turn(forth, back, chip, start, knobs, 7, price, 10.0, False)[2] == np.inf
+    assert kernels.turn(forth, back, *given, 10.0, False, nothing)[2] == np.inf
 
 
 def embeddings(small: nx.Graph, big: nx.Graph) -> int:
@@ -164,7 +169,7 @@ def test_backtracking_finds_every_embedding(seed: int) -> None:
     big = nx.gnp_random_graph(6, 0.5, seed=seed + 100)
     big.add_nodes_from(range(6))
     device = device_of(big)
-    chip, near = place.chip_of(device), np.ascontiguousarray(device.adjacency)
+    chip, near = chip_of(device), np.ascontiguousarray(device.adjacency)
     earlier = [[u for u in small[v] if u < v] for v in small]
     begin = np.cumsum([0, *map(len, earlier)]).astype(np.int32)
     later = np.array([sum(u > v for u in small[v]) for v in small], dtype=np.int32)

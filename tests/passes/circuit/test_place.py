@@ -13,8 +13,10 @@ import pytest
 from qattn_compiler.circuit.table import Builder, Circuit
 from qattn_compiler.device import Device
 from qattn_compiler.errors import TargetError
-from qattn_compiler.passes.circuit import kernels, place
+from qattn_compiler.passes.circuit import kernels
+from qattn_compiler.passes.circuit.embed import perfect
 from qattn_compiler.passes.circuit.place import Place
+from qattn_compiler.passes.circuit.problem import chip_of, read
 from qattn_compiler.passes.circuit.route import Route
 
 sys.path.append(str(Path(__file__).resolve().parents[3]))
@@ -36,7 +38,7 @@ def circuit_of(graph: nx.Graph, idle: int = 0) -> Circuit:
 
 
 def is_perfect(circuit: Circuit, device: Device, layout: np.ndarray) -> bool:
-    pairs = place.read(circuit).pairs
+    pairs = read(circuit).pairs
     assert len(np.unique(layout)) == circuit.num_qubits
     return bool(device.adjacency[layout[pairs[:, 0]], layout[pairs[:, 1]]].all())
 
@@ -62,8 +64,8 @@ def test_finds_perfect_placements(small: nx.Graph, big: nx.Graph) -> None:
 @pytest.mark.parametrize("small", [nx.cycle_graph(41), nx.complete_graph(5), nx.star_graph(6)])
 def test_hopeless_cases_have_no_perfect_placement(small: nx.Graph) -> None:
     device = device_of(nx.grid_2d_graph(9, 9))
-    problem = place.read(circuit_of(small))
-    assert place.perfect(problem, device) is None
+    problem = read(circuit_of(small))
+    assert perfect(problem, device) is None
 
 
 def test_takes_the_good_part_of_the_chip() -> None:
@@ -114,7 +116,7 @@ def test_run_relabels_onto_the_device() -> None:
 @pytest.mark.parametrize("length", [4, 30, 62, 64])
 def test_rings_and_paths_are_simple(length: int) -> None:
     device = device_of(nx.grid_2d_graph(8, 8))
-    neighbours, allowed = place.chip_of(device).neighbours, np.ones(64, dtype=np.bool_)
+    neighbours, allowed = chip_of(device).neighbours, np.ones(64, dtype=np.bool_)
     ring = kernels.ring(neighbours, allowed, length, 1_000_000, 1)
     path = kernels.long_path(neighbours, allowed, length, 1_000, 1)
     assert len(np.unique(ring)) == length
@@ -139,4 +141,4 @@ def test_queko_circuits_are_placed_perfectly(name: str, density: float) -> None:
 def test_qubikos_circuits_need_as_many_swaps_as_they_say() -> None:
     graph = optima.tokyo_20()
     pairs = optima.qubikos(graph, 5, 20, np.random.default_rng(0))
-    assert Route(device_of(graph), trials=160).route(optima.circuit_of(20, pairs)).swaps == 5
+    assert Route(device_of(graph), passes=720.0).route(optima.circuit_of(20, pairs)).swaps == 5

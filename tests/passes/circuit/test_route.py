@@ -18,10 +18,13 @@ from qattn_compiler.circuit.layout import Routed
 from qattn_compiler.circuit.table import Builder, Circuit, Extra, same
 from qattn_compiler.device import Device
 from qattn_compiler.errors import OptionError, PassError, TargetError
-from qattn_compiler.passes.circuit import kernels, place
+from qattn_compiler.passes.circuit import kernels
 from qattn_compiler.passes.circuit.absorb_swaps import AbsorbSwaps
 from qattn_compiler.passes.circuit.cancel_inverses import CancelInverses
+from qattn_compiler.passes.circuit.contest import Contest, Rules
 from qattn_compiler.passes.circuit.cost import entanglers
+from qattn_compiler.passes.circuit.knobs import knob_sets
+from qattn_compiler.passes.circuit.problem import chip_of, read
 from qattn_compiler.passes.circuit.resynthesise_two_qubit import ResynthesiseTwoQubit
 from qattn_compiler.passes.circuit.route import Route, _insert
 from qattn_compiler.verify.replay import check_routing
@@ -100,7 +103,7 @@ def check(circuit: Circuit, device: Device, routed: Routed) -> None:
 def test_any_circuit_on_any_graph(shape: str, seed: int, qubits: int, rows: int) -> None:
     device = device_of(GRAPHS[shape](seed))
     circuit = random_rows(np.random.default_rng(seed), qubits, rows)
-    check(circuit, device, Route(device, seed=seed % 7, trials=2).route(circuit))
+    check(circuit, device, Route(device, seed=seed % 7, passes=4.0).route(circuit))
 
 
 def apply(circuit: Circuit, state: np.ndarray) -> np.ndarray:
@@ -124,7 +127,7 @@ def test_same_unitary_up_to_the_layouts(shape: str, seed: int, qubits: int) -> N
     rng = np.random.default_rng(seed)
     circuit = random_rows(rng, qubits, 20, unitary=True)
     circuit = circuit.bind({p.name: float(rng.normal()) for p in circuit.params})
-    routed = Route(device, trials=2).route(circuit)
+    routed = Route(device, passes=4.0).route(circuit)
     logical = rng.normal(size=2**qubits) + 1j * rng.normal(size=2**qubits)
     rest = 6 - qubits
 
@@ -217,7 +220,7 @@ def test_refusals_say_what_is_wrong() -> None:
         Route(device).route(builder.build(), [0, 0, 1])
     with pytest.raises(PassError, match="outside"):
         Route(device).route(builder.build(), [0, 1, 7])
-    for bad in ({"objective": "best"}, {"trials": 0}, {"decay": 2.0}):
+    for bad in ({"objective": "best"}, {"passes": 0.0}, {"decay": 2.0}):
         with pytest.raises(OptionError):
             Route(device, **bad).route(builder.build())
 
@@ -278,19 +281,19 @@ def test_the_cost_that_the_search_sees_is_what_comes_out() -> None:
         circuit, device = builder.build(), device_of(GRAPHS[sorted(GRAPHS)[seed % 7]](seed))
         if device.num_qubits < n:
             continue
-        problem = place.read(circuit)
-        choice = place.search(problem, device, trials=4)
-        routed = _insert(problem, device, choice)
+        problem = read(circuit)
+        found = Contest([problem], device, Rules(0, 12.0)).routes()[0][1]
+        routed = _insert(problem, device, found)
         check(circuit, device, routed)
         cost = entanglers(ResynthesiseTwoQubit().run(AbsorbSwaps().run(routed.circuit)))
-        assert cost <= choice.total + 1
+        assert cost <= found.total + 1
 
 
 def test_dependencies_are_linear_and_exact() -> None:
     """Reachability over joints is the transitive closure of all pairs that do not commute."""
     for seed in range(30):
         circuit = random_rows(np.random.default_rng(seed), 5, 24)
-        problem = place.read(circuit)
+        problem = read(circuit)
         eras, dag = problem.eras, problem.ways[0][0]
         assert len(dag.after) <= 4 * len(eras.stop_row)
         hard, reach = len(eras.hard), nx.DiGraph()
@@ -324,13 +327,14 @@ def test_the_release_valve_ends_a_stall() -> None:
     """With no patience at all every step is the shortest path's."""
     device = device_of(nx.cycle_graph(12))
     circuit = random_rows(np.random.default_rng(9), 12, 200, unitary=True)
-    problem = place.read(circuit)
-    knobs = place.knob_sets(device, 20, 0.001)[0].copy()
+    problem = read(circuit)
+    knobs = knob_sets(device, 20, 0.001)[0].copy()
     knobs[kernels.PATIENCE] = 0
     start = np.arange(12, dtype=np.int32)
-    chip, unrecorded = place.chip_of(device), np.empty((0, 2), np.int32)
-    _, score = kernels.route_pass(problem.ways[0][0], chip, start, knobs, 0, unrecorded)
-    assert score[kernels.SWAPS] <= len(problem.eras.hard) * 6
+    chip, unrecorded = chip_of(device), np.empty((0, 2), np.int32)
+    swaps = np.array([1.0, 0.0, 0.0, 0.0])
+    total = kernels.turn(*problem.ways[0], chip, start, knobs, 0, swaps, np.inf, False, unrecorded)[2]
+    assert total <= len(problem.eras.hard) * 6
 
 
 def willow() -> Device:
@@ -350,27 +354,6 @@ def test_small_circuit_on_a_big_chip_is_short() -> None:
     routed = Route(device).route(circuit)
     check(circuit, device, routed)
     assert routed.swaps <= 35
-
-
-def test_a_long_circuit_is_placed_by_its_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(place, "_LONG", 20)
-    for shape in ("grid", "two_parts"):
-        device = device_of(GRAPHS[shape](0))
-        circuit = random_rows(np.random.default_rng(8), 6, 90)
-        check(circuit, device, Route(device, trials=2).route(circuit))
-    initial = np.array([1, 0, 2, 4, 3, 5])
-    routed = Route(device, trials=2).route(circuit, initial)
-    np.testing.assert_array_equal(routed.initial, initial)
-
-
-def test_the_number_of_threads_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
-    device = device_of(nx.grid_2d_graph(4, 4))
-    circuit = random_rows(np.random.default_rng(11), 9, 150)
-    results = []
-    for workers in (1, 5):
-        monkeypatch.setattr(place, "_workers", lambda workers=workers: workers)
-        results.append(Route(device, seed=2).route(circuit).circuit)
-    assert same(*results)
 
 
 def test_many_gates() -> None:
