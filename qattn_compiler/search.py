@@ -238,11 +238,11 @@ class Track:
         """The hook of one stage."""
 
         def note(before: Circuit, step: Pass[Circuit], after: Circuit, seconds: float) -> None:
-            if isinstance(step, DropNegligible):
-                self.dropped += step.dropped(before)
+            dropped = step.dropped(before) if isinstance(step, DropNegligible) else 0.0
+            self.dropped += dropped
             self.steps.append(Step(step.name, stage, seconds, metrics(after)))
             if self.proves and after is not before:
                 here = np.arange(after.num_qubits, dtype=np.int32)
-                self.claims.append(Claim(step.name, before, after, here))
+                self.claims.append(Claim(step.name, before, after, here, dropped > 0))
 
         return note

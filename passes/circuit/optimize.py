@@ -76,12 +76,14 @@ class Claim:
         before: on the same qubits as `after`.
         after: what it gave.
         place: shape (qubits,).
+        loose: whether it may have given up small angles.
     """
 
     name: str
     before: Circuit
     after: Circuit
     place: NDArray[np.int32]
+    loose: bool = True
 
 
 @dataclass(frozen=True, eq=False)

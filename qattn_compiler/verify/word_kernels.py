@@ -19,8 +19,6 @@ Strings = NDArray[np.uint64]
 ONE = np.uint64(1)
 QUARTER = np.pi / 2
 NONE = -(1 << 40)
-EXACT = 1e-9
-"""Angles (radians) this close to 0 are none."""
 HOPELESS = 256
 """With more elements of the second half than this that met nothing, and a quarter of what it read, while more
 than that are left of the first, the rest is not read."""
@@ -169,14 +167,14 @@ def cancel(  # noqa: C901 - one loop with its state
     num_wires: int,
     reach: int,
     tol: float,
+    fine: float,
     turn: int,
 ) -> tuple[Strings, Ints, Ints, Floats, float]:
     """Read a word of rotations and walls from the left, cancelling and merging what can meet.
 
     Clifford rotations go into a frame at the end. What is read meets an earlier element with the same string
     if all between commute. Of an angle that is almost a multiple of a quarter turn the multiple goes into the
-    frame and the rest stays, so that it may still meet its like; it is given up where it stands in the way of
-    others, or at the end.
+    frame and the rest stays, so that it may still meet its like; at the end it is given up.
 
     Args:
         wires, axes: shape (steps, 2): wires and axes (0 I, 1 X, 2 Y, 3 Z) of each rotation.
@@ -187,6 +185,7 @@ def cancel(  # noqa: C901 - one loop with its state
         num_wires: wire numbers are below this.
         reach: how many elements are looked back at most.
         tol: an angle this close to a multiple of a quarter turn is almost one (radians).
+        fine: so small a rest of it is given up at once.
         turn: the first step of the second half, which gives up once it is hopeless (see HOPELESS); `steps`
             for never.
 
@@ -234,7 +233,7 @@ def cancel(  # noqa: C901 - one loop with its state
                 angle[step, 0] -= quarter * QUARTER
                 if quarter % 4:
                     _step(frame, power, wires[step], axes[step], string, r, quarter % 4)
-                if _is_small(angle[step], EXACT):
+                if _is_small(angle[step], fine):
                     lost += abs(angle[step, 0])
                     read -= 1 if step >= turn else 0
                     continue
@@ -252,27 +251,11 @@ def cancel(  # noqa: C901 - one loop with its state
                 break
             found = after[found]
         at = back[steps]
-        seen = stops = 0
+        seen = 0
         while found >= 0 and at != found:
             seen += 1
-            if seen > reach:
+            if seen > reach or not _commute(strings, begin, at, step):
                 found = -1
-            elif not _commute(strings, begin, at, step):
-                stops += 1
-                if wall[at] != 0 or not _is_small(angle[at], tol):
-                    found = -1
-            at = back[at]
-        at = back[steps]
-        while found >= 0 and stops and at != found:
-            if not _commute(strings, begin, at, step):
-                stops -= 1
-                lost += abs(angle[at, 0])
-                _forget(first, after, _bucket(strings, begin, at, buckets), at)
-                back[ahead[at]], ahead[back[at]] = back[at], ahead[at]
-                if at >= turn:
-                    fresh -= 1
-                else:
-                    old -= 1
             at = back[at]
         if found < 0:
             last = back[steps]
@@ -309,7 +292,7 @@ def cancel(  # noqa: C901 - one loop with its state
                     at = ahead[at]
                 for k in range(2 * num_wires):
                     power[k] = _turn(p, rp, frame[k], power[k], quarter % 4)
-            if not _is_small(angle[found], EXACT):
+            if not _is_small(angle[found], fine):
                 continue
             lost += abs(angle[found, 0])
         _forget(first, after, _bucket(strings, begin, found, buckets), found)

@@ -146,14 +146,17 @@ def by_words(
     label[label < 0] = np.arange(a.num_qubits, size)
     spelling = _Spelling(size, keys, names, points)
     both = spelling.of(_in_layers(a), np.arange(size), _in_layers(b), label)
-    frame, power, left, angles, lost = cancel(
-        *(both.wires, both.axes, both.angles, both.wall, both.begin, both.wall_wires),
-        *(size + len(keys), REACH, tolerance, len(both.wall) if patient else both.middle),
-    )
     end = label[np.asarray(initial, dtype=np.int64)]
-    same = not len(left) and _renames(frame, power, end, size + len(keys))
-    if same:
-        return Word(True, lost / 2, 0)
+    # What is small is kept first, as both may have it, and given up if it stands in the way.
+    for fine in dict.fromkeys((EXACT, tolerance)):
+        frame, power, left, angles, lost = cancel(
+            *(both.wires, both.axes, both.angles, both.wall, both.begin, both.wall_wires),
+            *(size + len(keys), REACH, tolerance, fine, len(both.wall) if patient else both.middle),
+        )
+        if not len(left) and _renames(frame, power, end, size + len(keys)):
+            return Word(True, lost / 2, 0)
+        if lost <= EXACT * len(both.wall):
+            break
     # A Clifford circuit that renames otherwise, or one rotation that is not Clifford, is no identity.
     if len(left) > 1 or both.wall[left].any() or has_channels(a) or has_channels(b):
         return Word(None, lost / 2, len(left))

@@ -10,7 +10,7 @@ from helpers import circuits, make, random_circuit, random_values, unitary
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qattn_compiler.circuit.gates import GATES
+from qattn_compiler.circuit.gates import GATES, NUM_ANGLES
 from qattn_compiler.circuit.table import Builder, Circuit, Extra
 from qattn_compiler.passes.circuit.cancel_inverses import CancelInverses
 from qattn_compiler.passes.circuit.decompose import DecomposeTwoQubit
@@ -227,3 +227,38 @@ def test_what_is_computed_and_taken_back_meets_itself(patient):
     long, short = make(6, *there, *back, *tail), make(6, *tail)
     for a, b in ((short, long), (long, short), (long, long)):
         assert words(a, b, patient=patient).equal is True
+
+
+def test_angles_near_a_quarter_turn_cost_nothing_where_both_have_them():
+    rng = np.random.default_rng(4)
+    for seed in range(20):
+        near = rng.uniform(-1e-5, 1e-5, 40) + rng.integers(-2, 3, 40) * np.pi / 2
+        one = random_circuit(np.random.default_rng(seed), 5, 40, symbolic=0.0)
+        turned = one.angles.copy()
+        turned[:, 0] = np.where(NUM_ANGLES[one.op] > 0, near, 0.0)
+        one = replace(one, angles=turned)
+        found = words(one, MergeRotations().run(CancelInverses().run(one)), tolerance=1e-4)
+        assert found.equal
+        assert found.error < 1e-9
+
+
+def test_only_what_was_left_out_is_counted():
+    """Small rotations stand between others that do not commute with them."""
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        full, less, off = Builder(range(4)), Builder(range(4)), 0.0
+        for _ in range(60):
+            name, a, b = ("rx", "rz", "rzz", "ry")[rng.integers(4)], *rng.permutation(4)[:2].tolist()
+            wires, small = [a, b] if name == "rzz" else [a], rng.random() < 0.2
+            angle = float(rng.uniform(-1, 1)) * (1e-5 if small else 1.0)
+            full.add(name, wires, [angle])
+            if small:
+                off += abs(angle) / 2
+            else:
+                less.add(name, wires, [angle])
+        one, two = full.build(), less.build()
+        found = words(one, two, tolerance=1e-4)
+        assert found.equal
+        assert found.error <= off + 1e-12  # small ones that meet may take each other back
+        assert distance_up_to_phase(unitary(one), unitary(two)) <= found.error
+        assert words(one, two).equal is not True
