@@ -51,6 +51,8 @@ _EVENTS: Final = 6
 _STALE: Final = 7
 _WORK: Final = 8
 _TALLIES: Final = 9
+_NEAR: Final = 1
+"""Entries of `tally`; and of `error`, behind minus log fidelity, the front layer's distance."""
 
 _FRESH: Final = -1
 _CLOSED: Final = -2
@@ -251,7 +253,7 @@ def _rooms(dag: Dag, chip: Chip, logical: int, size: int) -> _Rooms:
     return _Rooms(
         np.empty(whole, np.int32),
         np.empty(n + _TALLIES, np.int64),
-        np.empty(2 * n + 3 + logical * degree + size, np.float64),
+        np.empty(2 * n + 4 + logical * degree + size, np.float64),
     )
 
 
@@ -297,7 +299,7 @@ def _views(dag: Dag, chip: Chip, logical: int, size: int, rooms: _Rooms) -> _Sta
     gain, to = _real(rooms, to, logical * degree)
     weight, to = _real(rooms, to, size + 1)
     decay, to = _real(rooms, to, n)
-    error, to = _real(rooms, to, 1)
+    error, to = _real(rooms, to, 2)
     return _State(
         place,
         holder,
@@ -359,7 +361,7 @@ def _reset(dag: Dag, s: _State, place: I32, knobs: F64) -> None:
     s.level[:] = 0
     s.decay[:] = 1.0
     s.tally[:] = 0
-    s.error[0] = 0.0
+    s.error[:] = 0.0
     _tune(s, knobs)
 
 
@@ -482,8 +484,9 @@ def _drain(dag: Dag, chip: Chip, s: _State, events: I32) -> bool:
             s.spot[g] = s.tally[_FRONT]
             s.front[s.tally[_FRONT]] = g
             s.tally[_FRONT] += 1
-            _hang(s, a, 2 * g)
-            _hang(s, b, 2 * g + 1)
+            s.error[_NEAR] += s.near[chip.distance[s.place[a], s.place[b]]]
+            _hang(chip, s, a, 2 * g, s.place[b])
+            _hang(chip, s, b, 2 * g + 1, s.place[a])
             continue
         progress = True
         _execute(dag, chip, s, g, events)
@@ -498,19 +501,20 @@ def _drain(dag: Dag, chip: Chip, s: _State, events: I32) -> bool:
 
 
 @numba.njit(cache=True, nogil=True, forceinline=True)
-def _hang(s: _State, x: int, k: int) -> None:
-    """Put end k (2 * gate, or 2 * gate + 1 for the second) into the list of front gates of qubit x."""
+def _hang(chip: Chip, s: _State, x: int, k: int, r: int) -> None:
+    """Put end k (2 * gate, or 2 * gate + 1 for the second) into the list of front gates of qubit x; the
+    other end is on r."""
     s.next[k] = s.head[x]
     s.last[k] = -1
     if s.head[x] >= 0:
         s.last[s.head[x]] = k
     s.head[x] = k
-    s.stale[x] = 1
+    if not s.stale[x]:
+        _shift(chip.distance, chip.neighbours, s.near, s.place[x], r, 1.0, s.gain[x])
 
 
 @numba.njit(cache=True, nogil=True)
 def _unhang(s: _State, x: int, k: int) -> None:
-    s.stale[x] = 1
     if s.last[k] >= 0:
         s.next[s.last[k]] = s.next[k]
     else:
@@ -536,6 +540,8 @@ def _leave_front(dag: Dag, s: _State, g: int) -> None:
     s.spot[moved] = s.spot[g]
     _unhang(s, dag.first[g], 2 * g)
     _unhang(s, dag.second[g], 2 * g + 1)
+    if s.tally[_FRONT] == 0:
+        s.error[_NEAR] = 0.0  # what rounding left
     s.queue[s.tally[_TAIL]] = g
     s.tally[_TAIL] += 1
 
@@ -583,6 +589,17 @@ def _look_ahead(dag: Dag, s: _State, size: int) -> None:
 
 
 @numba.njit(cache=True, nogil=True, forceinline=True)
+def _shift(d: I32, neighbours: I32, near: F64, p: int, r: int, sign: float, gain: F64) -> None:
+    """Add `sign` times the change of a front gate's distance, whose ends are on p and r, if what is on p
+    moved to each neighbour."""
+    now = near[d[p, r]]
+    for i in range(len(gain)):
+        q = neighbours[p, i]
+        if q >= 0:
+            gain[i] += sign * (near[d[q, r]] - now)
+
+
+@numba.njit(cache=True, nogil=True, forceinline=True)
 def _near_gains(
     d: I32, neighbours: I32, place: I32, ends: tuple[I32, I32], nxt: I32, near: F64, k: int, p: int, gain: F64
 ) -> None:
@@ -590,12 +607,7 @@ def _near_gains(
     k, moved to each neighbour."""
     gain[:] = 0.0
     while k >= 0:
-        r = place[ends[1 - (k & 1)][k >> 1]]
-        now = near[d[p, r]]
-        for i in range(len(gain)):
-            q = neighbours[p, i]
-            if q >= 0 and q != r:
-                gain[i] += near[d[q, r]] - now
+        _shift(d, neighbours, near, p, place[ends[1 - (k & 1)][k >> 1]], 1.0, gain)
         k = nxt[k]
 
 
@@ -619,10 +631,7 @@ def _far_gain(
 @numba.njit(cache=True, nogil=True, forceinline=True)
 def _totals(dag: Dag, chip: Chip, s: _State) -> tuple[float, float]:
     """Distances of the front layer and of the extended set."""
-    near, far = 0.0, 0.0
-    for i in range(s.tally[_FRONT]):
-        g = s.front[i]
-        near += s.near[chip.distance[s.place[dag.first[g]], s.place[dag.second[g]]]]
+    near, far = s.error[_NEAR], 0.0
     for i in range(s.tally[_AHEAD]):
         g = s.ahead[i]
         far += s.ahead_weight[i] * chip.distance[s.place[dag.first[g]], s.place[dag.second[g]]]
@@ -708,21 +717,30 @@ def _apply_swap(dag: Dag, chip: Chip, s: _State, p: int, q: int, events: I32) ->
     s.holder[p], s.holder[q] = y, x
     if x >= 0:
         s.place[x] = q
-        _wake(dag, chip, s, x)
+        _wake(dag, chip, s, x, p)
     if y >= 0:
         s.place[y] = p
-        _wake(dag, chip, s, y)
+        _wake(dag, chip, s, y, q)
 
 
 @numba.njit(cache=True, nogil=True)
-def _wake(dag: Dag, chip: Chip, s: _State, x: int) -> None:
+def _wake(dag: Dag, chip: Chip, s: _State, x: int, old: int) -> None:
     """Qubit x has moved: front gates whose qubits are neighbours now go back to the queue."""
+    d, neighbours, near, here = chip.distance, chip.neighbours, s.near, s.place[x]
     s.stale[x] = 1
     k = s.head[x]
     while k >= 0:
         g, after = k >> 1, s.next[k]
-        s.stale[dag.second[g] if k & 1 == 0 else dag.first[g]] = 1
-        if chip.distance[s.place[dag.first[g]], s.place[dag.second[g]]] == 1:
+        mate = dag.second[g] if k & 1 == 0 else dag.first[g]
+        p = s.place[mate]
+        stays = d[p, here] != 1
+        s.error[_NEAR] += (near[d[p, here]] if stays else 0.0) - near[d[p, old]]
+        # Of its mates' gains this gate's part alone changes: where many gates commute each has many.
+        if not s.stale[mate]:
+            _shift(d, neighbours, near, p, old, -1.0, s.gain[mate])
+            if stays:
+                _shift(d, neighbours, near, p, here, 1.0, s.gain[mate])
+        if not stays:
             _leave_front(dag, s, g)
         k = after
 
