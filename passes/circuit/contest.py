@@ -23,7 +23,7 @@ from qattn_compiler.device import Device
 from qattn_compiler.passes.circuit.choice import Choice, beginning, record, through
 from qattn_compiler.passes.circuit.knobs import PRICES, knob_sets
 from qattn_compiler.passes.circuit.problem import Layout, Problem, chip_of, homes
-from qattn_compiler.passes.circuit.starts import Ties, annealed, grown, special_starts, ties
+from qattn_compiler.passes.circuit.starts import Ties, annealed, annealing_steps, grown, special_starts, ties
 from qattn_compiler.passes.circuit.threads import Pool, pool
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ _SLACK: Final = 8
 _CLOSE: Final = 1.03
 """Routes of other circuits up to so many times the best price are given as well."""
 _ANNEALED: Final = 4
-"""One way of so many starts from an annealed layout; all of them while such a one leads."""
+"""One way of so many starts from an annealed layout; every other one while such a one leads."""
 _LEAST, _LEAST_LINE = 16_000.0, 8_000.0
 """Work that is always allowed; on a line or a ring, where there are fewer places to choose from."""
 _LARGE: Final = 10_000.0
@@ -62,9 +62,11 @@ commute."""
 _MORE: Final = 2.5
 _HUGE: Final = 40_000.0
 """Work of a pass from which on there are fewer passes."""
+_SPARSE, _LONG_ANNEALING = 4.0, 3
+"""Where, not on a line or a ring, qubits interact in at most so many times as many pairs as are coupled, the
+gates may nearly fit the couplings: all starts are annealed while such a one leads, and so many times as long."""
 _RICH, _AHEAD = 2.0, 0.95
-"""Times as many passes where an annealed layout is so far ahead: the gates nearly fit the couplings, so there
-is much to find."""
+"""Times as many passes where an annealed layout is so far ahead: there is much to find."""
 _LOOSE: Final = 7.0
 """The same for large circuits most of whose gates commute, as QAOA: there each pass ends elsewhere."""
 _LOOSE_QUBITS, _LOOSE_GATES, _LOOSE_ERA = 50, 300, 3.5
@@ -108,6 +110,7 @@ class _Field:
         special: layouts of good promise, tried first.
         ties: who interacts with whom, earlier gates counting more, and all alike (`starts.ties`).
         initial: the layout, if it is given.
+        is_sparse: whether the gates may nearly fit the couplings (`_SPARSE`).
     """
 
     whole: Problem
@@ -117,6 +120,7 @@ class _Field:
     special: list[Layout]
     ties: list[Ties]
     initial: Layout | None
+    is_sparse: bool
 
     @property
     def is_loose(self) -> bool:
@@ -164,11 +168,11 @@ class Contest:
         self.device, self.rules = device, rules
         self.chip: Chip = chip_of(device)
         self.price = np.array(PRICES[rules.objective])
+        self.width = self.chip.neighbours.shape[1]
         self.fields = [self._field(problem, initial) for problem in problems]
         self.spent = 0
-        width = self.chip.neighbours.shape[1]
         self.length = max(1.0, rules.passes / _USUAL)
-        self.least = self.length * (_LEAST if width > 2 else _LEAST_LINE)
+        self.least = self.length * (_LEAST if self.width > 2 else _LEAST_LINE)
         self.budget = self.least
 
     def _field(self, problem: Problem, initial: Layout | None) -> _Field:
@@ -180,7 +184,8 @@ class Contest:
         if initial is None:
             special = special_starts(short, self.device, home, self.rules.seed)
         tie = ties(short, short.mild, short.weights)
-        return _Field(problem, short, home, knobs, special, tie, initial)
+        is_sparse = self.width > 2 and len(short.pairs) <= _SPARSE * len(self.device.edges)
+        return _Field(problem, short, home, knobs, special, tie, initial, is_sparse)
 
     def routes(self) -> list[tuple[int, Choice]]:
         """The best route found, and those of other circuits that are about as cheap, cheapest first, each
@@ -258,7 +263,8 @@ class Contest:
         order = _ORDER if sets == len(_ORDER) else _ORDERED
         mine = sorted((way for way in ways if way.field == field), key=lambda way: way.total)
         given = own.initial is not None or number < len(own.special)
-        annealed = not given and (number % _ANNEALED == 1 or bool(mine and mine[0].annealed))
+        leads = bool(mine and mine[0].annealed) and (own.is_sparse or number % 2 == 1)
+        annealed = not given and (number % _ANNEALED == 1 or leads)
         if number < len(order):
             return _Way(field, order[number], number, annealed)
         ranked = list(dict.fromkeys(way.knobs for way in mine))
@@ -292,8 +298,9 @@ class Contest:
         layout = grown(field.problem, self.device, field.home, number, rng)
         if not anneals:
             return layout
-        tie = field.ties[number // _ANNEALED % len(field.ties)]
-        return annealed(field.problem, self.device, field.home, layout, tie, rng)
+        tie, pick = field.ties[number // _ANNEALED % len(field.ties)], int(rng.integers(1 << 30))
+        steps = annealing_steps(field.problem, _LONG_ANNEALING if field.is_sparse else 1)
+        return annealed(field.problem, self.device, field.home, layout, tie, steps, pick)
 
     # --- the end
 

@@ -24,8 +24,8 @@ _FEW: Final = 8
 _NOISE: Final = (0.1, 0.5, 1.0, 0.1, 0.5, 50.0)
 """How random grown layouts are, from compact to scattered."""
 _HOT: Final = 8.0
-_ANNEAL: Final = 300
-_ANNEAL_LEAST, _ANNEAL_MOST = 100, 3_000
+_ANNEAL: Final = 100
+_ANNEAL_LEAST, _ANNEAL_MOST = 100, 1_000
 """First temperature of annealing; exchanges for each gate; least and most for each qubit."""
 
 
@@ -194,15 +194,25 @@ def grown(problem: Problem, device: Device, home: Layout, number: int, rng: np.r
     return layout
 
 
+def annealing_steps(problem: Problem, length: int) -> int:
+    """Exchanges that `annealed` tries, `length` times as many as usual."""
+    size, gates = problem.size, len(problem.eras.hard)
+    return length * min(max(_ANNEAL * gates, _ANNEAL_LEAST * size), _ANNEAL_MOST * size)
+
+
 def annealed(
-    problem: Problem, device: Device, home: Layout, layout: Layout, tie: Ties, rng: np.random.Generator
+    problem: Problem, device: Device, home: Layout, layout: Layout, tie: Ties, steps: int, pick: int
 ) -> Layout:
-    """A layout after exchanges that bring partners together (Kirkpatrick, Gelatt, Vecchi 1983)."""
+    """A layout after exchanges that bring partners together (Kirkpatrick, Gelatt, Vecchi 1983).
+
+    Args:
+        home: shape (logical,): the part of the chip that each qubit goes to (`homes`).
+        tie: what draws partners together.
+        steps: exchanges that are tried.
+        pick: seed.
+    """
     from qattn_compiler.passes.circuit import kernels
 
-    size, gates = problem.size, len(problem.eras.hard)
-    steps = min(max(_ANNEAL * gates, _ANNEAL_LEAST * size), _ANNEAL_MOST * size)
-    pick = int(rng.integers(1 << 30))
     return np.asarray(
         kernels.anneal_layout(layout, *tie, chip_of(device), zones(device), home, _HOT, steps, pick)
     )
