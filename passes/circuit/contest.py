@@ -64,10 +64,10 @@ _HUGE: Final = 40_000.0
 """Work of a pass from which on there are fewer passes."""
 _SPARSE, _LONG_ANNEALING = 4.0, 3
 """Where, not on a line or a ring, qubits interact in at most so many times as many pairs as are coupled, the
-gates may nearly fit the couplings: all starts are annealed while such a one leads, and so many times as long."""
+gates may nearly fit: all starts are annealed while such a one leads, and so many times as long."""
 _RICH, _AHEAD = 2.0, 0.95
 """Times as many passes where an annealed layout is so far ahead: there is much to find."""
-_LOOSE: Final = 7.0
+_LOOSE: Final = 4.5
 """The same for large circuits most of whose gates commute, as QAOA: there each pass ends elsewhere."""
 _LOOSE_QUBITS, _LOOSE_GATES, _LOOSE_ERA = 50, 300, 3.5
 """Such have so many qubits and gates, and so many that commute, on average on one qubit."""
@@ -111,6 +111,7 @@ class _Field:
         ties: who interacts with whom, earlier gates counting more, and all alike (`starts.ties`).
         initial: the layout, if it is given.
         is_sparse: whether the gates may nearly fit the couplings (`_SPARSE`).
+        is_loose: whether the circuit is large, and most of its gates commute (`_LOOSE`).
     """
 
     whole: Problem
@@ -121,13 +122,7 @@ class _Field:
     ties: list[Ties]
     initial: Layout | None
     is_sparse: bool
-
-    @property
-    def is_loose(self) -> bool:
-        """Whether the circuit is large, and most of its gates commute."""
-        eras = self.problem.eras
-        many = self.problem.size >= _LOOSE_QUBITS and len(eras.hard) >= _LOOSE_GATES
-        return many and len(eras.stop_row) >= _LOOSE_ERA * len(eras.wire)
+    is_loose: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,14 +173,15 @@ class Contest:
     def _field(self, problem: Problem, initial: Layout | None) -> _Field:
         home = homes(problem, self.device)
         free = len(problem.ways) > 1
-        knobs = knob_sets(self.device, self.rules.lookahead, self.rules.decay, free)
         short = beginning(problem)
+        is_loose = _is_loose(short)
+        knobs = knob_sets(self.device, self.rules.lookahead, self.rules.decay, free, is_loose)
         special: list[Layout] = []
         if initial is None:
             special = special_starts(short, self.device, home, self.rules.seed)
         tie = ties(short, short.mild, short.weights)
         is_sparse = self.width > 2 and len(short.pairs) <= _SPARSE * len(self.device.edges)
-        return _Field(problem, short, home, knobs, special, tie, initial, is_sparse)
+        return _Field(problem, short, home, knobs, special, tie, initial, is_sparse, is_loose)
 
     def routes(self) -> list[tuple[int, Choice]]:
         """The best route found, and those of other circuits that are about as cheap, cheapest first, each
@@ -357,6 +353,13 @@ class Contest:
             _SLACK,
         )
         return Choice(layout, better, least, way.knobs)
+
+
+def _is_loose(problem: Problem) -> bool:
+    """Whether a circuit is large, and most of its gates commute."""
+    eras = problem.eras
+    many = problem.size >= _LOOSE_QUBITS and len(eras.hard) >= _LOOSE_GATES
+    return many and len(eras.stop_row) >= _LOOSE_ERA * len(eras.wire)
 
 
 def _ranked(ways: Iterable[_Way]) -> list[_Way]:

@@ -18,7 +18,9 @@ PRICES: Final = {
 """Objective -> weights of (swaps, native gates, depth, minus log fidelity)."""
 
 
-def knob_sets(device: Device, lookahead: int, decay: float, free: bool = False) -> NDArray[np.float64]:
+def knob_sets(
+    device: Device, lookahead: int, decay: float, free: bool = False, large: bool = False
+) -> NDArray[np.float64]:
     """Shape (sets, NUM_KNOBS): the settings that trials take in turn; no single one is best for all circuits.
 
     A block of two qubits is three rows, so that dense random circuits want to look far ahead.
@@ -26,6 +28,7 @@ def knob_sets(device: Device, lookahead: int, decay: float, free: bool = False) 
     Args:
         free: whether gates commute. Every other set is then for an order in which many of them may be next;
             near ones count most there.
+        large: whether so many commute that the nearest alone matter.
     """
     distance = device.distance
     reach = distance[distance < max(device.num_qubits, 1)]
@@ -38,8 +41,10 @@ def knob_sets(device: Device, lookahead: int, decay: float, free: bool = False) 
         [10 * lookahead, 1.0, 0, decay, 1.0, patience, 0.97, 1.0],
     ]
     loose = [
-        [lookahead, 0.5, 0, 0.0, 0.3, patience, 0.9, -0.5],
-        [lookahead, 0.5, 0, 0.0, 0.3, patience, 0.9, -1.5],
+        [2 * lookahead, 0.25, 0, 0.0, 0.2, patience, 0.9, -1.0]
+        if large
+        else [lookahead, 0.5, 0, 0.0, 0.3, patience, 0.9, -0.5],
+        [lookahead, 0.5, 0, 0.0, 0.0, patience, 0.97, -1.5],
         [lookahead, 0.5, 0, decay, 1.0, patience, 0.9, 0.0],
         [lookahead, 0.5, 1, decay, 1.0, patience, 0.8, 0.4],
     ]
