@@ -181,9 +181,10 @@ class Way:
     seed: int = 0
     objective: str = "count"
 
-    def route(self, objective: str | None = None) -> Route:
-        """The router: it takes its time, as one structure serves many circuits."""
-        return self.target.route(self.level, self.seed, "long", objective or self.objective)
+    def route(self, circuit: Circuit, objective: str | None = None) -> Route:
+        """The router: it takes its time, as one structure serves many circuits, unless that is very long."""
+        effort = "usual" if metrics(circuit).gates_2q > LONG else "long"
+        return self.target.route(self.level, self.seed, effort, objective or self.objective)
 
     def price(self, unit: Unit) -> tuple[float, ...]:
         """What a unit costs; less is better. Fidelities are those of the numbers that it has."""
@@ -268,7 +269,7 @@ def _routed(
     """The unit with its blocks' own gates, routed."""
     begin = perf_counter()
     physical = way.target.physical_passes(way.level)
-    routed = way.route().route(circuit)
+    routed = way.route(circuit).route(circuit)
     steps.append(Step("route", "route", perf_counter() - begin, metrics(routed.circuit)))
     template = physical.run(routed.circuit, _note(steps, "physical"))
     unit = Unit(way.target, batch, logical, template, routed, (), None)
@@ -276,7 +277,7 @@ def _routed(
     if not routed.swaps:
         return unit
     if way.objective != "count":
-        other = way.route("count").route(circuit)
+        other = way.route(circuit, "count").route(circuit)
         native = physical.run(other.circuit)
         unit = _cheaper(unit, replace(unit, template=native, routed=other, cache={}, fused=None), way)
     own = metrics(circuit).gates_2q
@@ -297,7 +298,7 @@ def _placed(unit: Unit, circuit: Circuit, way: Way) -> Unit | None:
     if placed is None:
         return None
     try:
-        routed = way.route().route(placed.circuit, placed.places)
+        routed = way.route(placed.circuit).route(placed.circuit, placed.places)
     except TargetError:  # it lies on parts of the machine that are not connected
         return None
     template = way.target.physical_passes(way.level).run(routed.circuit)
@@ -312,7 +313,8 @@ PLACED: Final = {0: inf, 1: inf, 2: 100, 3: 1}
 """By level: two-qubit gates from which blocks are placed on the machine too, if a route needs SWAPs."""
 DEAR: Final = 1.5
 LONG: Final = 1000
-"""At level 2 only if the route costs so many times as much as all-to-all, or there are so many gates."""
+"""At level 2 only if the route costs so many times as much as all-to-all, or there are so many gates, to which
+routing gives no more than its usual time."""
 MAX_AMPLITUDES: Final = 1 << 24
 """Circuits times amplitudes up to which states are prepared by a plan."""
 MAX_FITTING: Final = {2: 8_000, 3: 50_000}
@@ -411,7 +413,7 @@ def _with_plan(plan: Plan, batch: Batch, logical: Circuit, way: Way) -> Unit:
     plan.add(builder, [(0.0, {f"{_TURN}{k}": np.pi}) for k in range(plan.num_angles)], range(size))
     batch.program.finish(builder)
     gates = way.target.logical_passes(way.level).run(builder.build())
-    route = way.route()
+    route = way.route(gates)
     routed = route.route(gates)  # where on the chip the same couplings err least
     if routed.swaps and isinstance(plan, ChipState):
         routed = route.route(gates, plan.places)

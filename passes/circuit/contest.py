@@ -62,7 +62,7 @@ commute."""
 _MORE: Final = 2.5
 _HUGE: Final = 40_000.0
 """Work of a pass from which on there are fewer passes."""
-_SPARSE, _LONG_ANNEALING = 4.0, 3
+_SPARSE, _LONG_ANNEALING = 2.5, 3
 """Where, not on a line or a ring, qubits interact in at most so many times as many pairs as are coupled, the
 gates may nearly fit: all starts are annealed while such a one leads, and so many times as long."""
 _RICH, _AHEAD = 2.0, 0.95
