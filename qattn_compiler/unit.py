@@ -313,8 +313,8 @@ PLACED: Final = {0: inf, 1: inf, 2: 100, 3: 1}
 """By level: two-qubit gates from which blocks are placed on the machine too, if a route needs SWAPs."""
 DEAR: Final = 1.5
 LONG: Final = 1000
-"""At level 2 only if the route costs so many times as much as all-to-all, or there are so many gates, to which
-routing gives no more than its usual time."""
+"""At level 2 only if the route costs so many times as much as all-to-all, or there are so many gates; such
+are routed in the usual time."""
 MAX_AMPLITUDES: Final = 1 << 24
 """Circuits times amplitudes up to which states are prepared by a plan."""
 MAX_FITTING: Final = {2: 8_000, 3: 50_000}

@@ -54,7 +54,7 @@ _CLOSE: Final = 1.03
 """Routes of other circuits up to so many times the best price are given as well."""
 _ANNEALED: Final = 4
 """One way of so many starts from an annealed layout; every other one while such a one leads."""
-_LEAST, _LEAST_LINE = 16_000.0, 8_000.0
+_LEAST, _LEAST_LINE = 8_000.0, 4_000.0
 """Work that is always allowed; on a line or a ring, where there are fewer places to choose from."""
 _LARGE: Final = 10_000.0
 """Work of a pass from which on there are more passes in proportion, up to `_MORE` times as many, if no gates
@@ -67,10 +67,11 @@ _SPARSE, _LONG_ANNEALING = 2.5, 3
 gates may nearly fit: all starts are annealed while such a one leads, and so many times as long."""
 _RICH, _AHEAD = 2.0, 0.95
 """Times as many passes where an annealed layout is so far ahead: there is much to find."""
-_LOOSE: Final = 4.5
+_LOOSE: Final = 4.0
 """The same for large circuits most of whose gates commute, as QAOA: there each pass ends elsewhere."""
-_LOOSE_QUBITS, _LOOSE_GATES, _LOOSE_ERA = 50, 300, 3.5
-"""Such have so many qubits and gates, and so many that commute, on average on one qubit."""
+_LOOSE_QUBITS, _LOOSE_WIDE, _LOOSE_GATES, _LOOSE_ERA = 30, 50, 300, 3.5
+"""Such have so many qubits (less of it up to the second number) and gates, and so many that commute, on
+average on one qubit."""
 _FROM, _FROM_LOOSE = 2, 4
 """Routes climbed from to the end; for loose circuits."""
 _CLIMBERS: Final = 2
@@ -225,14 +226,14 @@ class Contest:
         leader = min(ways, key=lambda way: way.total)
         field = self.fields[leader.field]
         others = min((way.total for way in ways if not way.annealed), default=np.inf)
-        passes = self.rules.passes
+        more = 1.0
         if leader.annealed and leader.total < _AHEAD * others:
-            passes *= _RICH
+            more = _RICH
         if field.is_loose:
-            passes *= _LOOSE
+            more *= _LOOSE * min(1.0, field.problem.size / _LOOSE_WIDE)
         if len(field.problem.ways) == 1:
-            passes *= min(_MORE, max(1.0, work / _LARGE))
-        passes = max(self.rules.passes, passes / self.length)
+            more = max(more, min(_MORE, work / _LARGE))
+        passes = self.rules.passes * max(1.0, more / self.length)
         if work > _HUGE:
             passes *= (_HUGE / work) ** 0.5
         return float(self.least + passes * work)
