@@ -62,9 +62,10 @@ commute."""
 _MORE: Final = 2.5
 _HUGE: Final = 40_000.0
 """Work of a pass from which on there are fewer passes."""
-_SPARSE, _LONG_ANNEALING = 2.5, 3
+_SPARSE, _LONG_ANNEALING, _LOOSE_ANNEALING = 2.5, 5, 3
 """Where, not on a line or a ring, qubits interact in at most so many times as many pairs as are coupled, the
-gates may nearly fit: all starts are annealed while such a one leads, and so many times as long."""
+gates may nearly fit: all starts are annealed while such a one leads, and so many times as long; the last for
+loose circuits (see `_LOOSE`)."""
 _RICH, _AHEAD = 2.0, 0.95
 """Times as many passes where an annealed layout is so far ahead: there is much to find."""
 _LOOSE: Final = 4.0
@@ -296,7 +297,8 @@ class Contest:
         if not anneals:
             return layout
         tie, pick = field.ties[number // _ANNEALED % len(field.ties)], int(rng.integers(1 << 30))
-        steps = annealing_steps(field.problem, _LONG_ANNEALING if field.is_sparse else 1)
+        length = _LOOSE_ANNEALING if field.is_loose else _LONG_ANNEALING
+        steps = annealing_steps(field.problem, length if field.is_sparse else 1)
         return annealed(field.problem, self.device, field.home, layout, tie, steps, pick)
 
     # --- the end
