@@ -3,7 +3,7 @@
 A way is a circuit (there may be several of one meaning), a layout to start from, and a setting of the search.
 All begin with one pass; circuits that are far behind get no more of them. Then the better half goes on with
 another round of the bidirectional search, and so on (successive halving: Karnin, Koren, Somekh 2013). What is
-left of the budget goes to hill climbing over the best routes (`kernels.climb`).
+left of the budget goes to hill climbing over the best routes (`kernels.climb`), by halves as well.
 
 Work is counted in gates and scored SWAPs, never in seconds: the result does not depend on the machine nor on
 the number of threads.
@@ -71,8 +71,8 @@ _RICH, _AHEAD = 2.0, 0.95
 _LOOSE: Final = 4.0
 """The same for large circuits most of whose gates commute, as QAOA: there each pass ends elsewhere."""
 _LOOSE_QUBITS, _LOOSE_WIDE, _LOOSE_GATES, _LOOSE_ERA = 30, 50, 300, 3.5
-"""Such have so many qubits (less of it up to the second number) and gates, and so many that commute, on
-average on one qubit."""
+"""Such have so many qubits (up to the second number the factor grows with them) and gates, and so many that
+commute, on average on one qubit."""
 _FROM, _FROM_LOOSE = 2, 4
 """Routes climbed from to the end; for loose circuits."""
 _CLIMBERS: Final = 2
