@@ -19,6 +19,8 @@ Strings = NDArray[np.uint64]
 ONE = np.uint64(1)
 QUARTER = np.pi / 2
 NONE = -(1 << 40)
+ROUNDING = 1e-9
+"""Symbolic parts of angles up to this are none: what is dropped is numbers."""
 HOPELESS = 256
 """With more elements of the second half than this that met nothing, and a quarter of what it read, while more
 than that are left of the first, the rest is not read."""
@@ -315,19 +317,23 @@ def cancel(  # noqa: C901 - one loop with its state
 
 @numba.njit(cache=True, nogil=True)
 def _quarters(angle: Floats, tol: float) -> int:
-    """How many quarter turns an angle almost is; NONE if it is not."""
-    for k in range(1, len(angle)):
-        if abs(angle[k]) > tol:
-            return NONE
+    """How many quarter turns an angle almost is; NONE if it is not, or has a symbolic part."""
+    if not _is_number(angle):
+        return NONE
     turns = np.round(angle[0] / QUARTER)
     return NONE if abs(angle[0] - turns * QUARTER) > tol else int(turns)
 
 
 @numba.njit(cache=True, nogil=True)
 def _is_small(angle: Floats, tol: float) -> bool:
-    """Whether an angle and its symbolic parts are almost 0."""
-    for k in range(len(angle)):  # noqa: SIM110 - a loop, for Numba
-        if abs(angle[k]) > tol:
+    """Whether an angle is almost 0 and has no symbolic part."""
+    return abs(angle[0]) <= tol and _is_number(angle)
+
+
+@numba.njit(cache=True, nogil=True)
+def _is_number(angle: Floats) -> bool:
+    for k in range(1, len(angle)):  # noqa: SIM110 - a loop, for Numba
+        if abs(angle[k]) > ROUNDING:
             return False
     return True
 

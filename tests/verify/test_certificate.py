@@ -62,6 +62,30 @@ def test_a_wrong_link_is_refuted_or_left_open_but_never_proved(local, threaded, 
 
 
 @pytest.mark.parametrize("threaded", [0, 10**9])
+def test_what_was_dropped_stands_apart(threaded, monkeypatch):
+    """Parts of one tolerance are proved at once, and a wrong one beside a loose one is never proved."""
+    monkeypatch.setattr(certificate, "THREADED", threaded)
+    builder, rng = Builder(range(6)), np.random.default_rng(3)
+    for k in range(300):
+        a, b = rng.permutation(6)[:2].tolist()
+        builder.add("rx", [a], [float(rng.uniform(-3, 3)) * (1e-6 if k % 20 == 0 else 1.0)])
+        builder.add("cz", [a, b])
+    now, links, dropped = builder.build(), [], 0.0
+    for step in (MergeRotations(), DropNegligible(1e-5), MergeRotations(), FuseSingleQubit()):
+        after = step.run(now)
+        loose = isinstance(step, DropNegligible)
+        dropped += step.dropped(now) if loose else 0.0
+        links.append(Link(step.name, now, after, tolerance=1e-5 if loose else 1e-9, local=not loose))
+        now = after
+    proof = check(replace(whole(links), tolerance=1e-5, local=True), links)
+    assert proof.equal is True
+    assert 0 < proof.error <= dropped
+    wrong = links[3].after.with_rows(np.arange(len(links[3].after) - 1))
+    links[3] = replace(links[3], after=wrong)
+    assert check(replace(whole(links), tolerance=1e-5, local=True), links).equal is not True
+
+
+@pytest.mark.parametrize("threaded", [0, 10**9])
 def test_parts_that_move_qubits_are_proved_by_halves(threaded, monkeypatch):
     """Qubits renamed at random in every part: what the halves claim is composed rightly."""
     monkeypatch.setattr(certificate, "THREADED", threaded)

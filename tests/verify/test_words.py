@@ -262,3 +262,11 @@ def test_only_what_was_left_out_is_counted():
         assert found.error <= off + 1e-12  # small ones that meet may take each other back
         assert distance_up_to_phase(unitary(one), unitary(two)) <= found.error
         assert words(one, two).equal is not True
+
+
+def test_small_multiples_of_symbols_are_no_small_angles():
+    one, two = Builder(range(1)), Builder(range(1))
+    one.add("rz", [0], [(0.0, {"a": 1e-6})])
+    one.add("h", [0])
+    two.add("h", [0])
+    assert words(one.build(), two.build(), tolerance=1e-4).equal is not True
