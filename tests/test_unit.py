@@ -30,9 +30,7 @@ def without_placement(monkeypatch, *arguments, **options):
         return qattn.compile(*arguments, **options)
 
 
-@pytest.mark.parametrize(
-    ("encoding", "count", "target"), [("lcu", 64, "line:10"), ("swap", 128, "ibm.eagle")]
-)
+@pytest.mark.parametrize(("encoding", "count", "target"), [("lcu", 64, "line:10"), ("swap", 128, "line:20")])
 def test_placed_blocks_save_gates(monkeypatch, encoding, count, target):
     """Where a router has to bring every control to its target, blocks built where they lie take fewer."""
     given = ("w @ x", numbers(count))
