@@ -70,7 +70,7 @@ _RICH, _AHEAD = 2.0, 0.95
 """Times as many passes where an annealed layout is so far ahead: there is much to find."""
 _LOOSE: Final = 4.0
 """The same for large circuits most of whose gates commute, as QAOA: there each pass ends elsewhere."""
-_LOOSE_QUBITS, _LOOSE_WIDE, _LOOSE_GATES, _LOOSE_ERA = 30, 50, 300, 3.5
+_LOOSE_QUBITS, _LOOSE_WIDE, _LOOSE_GATES, _LOOSE_ERA = 30, 60, 300, 3.5
 """Such have so many qubits (up to the second number the factor grows with them) and gates, and so many that
 commute, on average on one qubit."""
 _FROM, _FROM_LOOSE = 2, 4
@@ -113,7 +113,8 @@ class _Field:
         ties: who interacts with whom, earlier gates counting more, and all alike (`starts.ties`).
         initial: the layout, if it is given.
         is_sparse: whether the gates may nearly fit the couplings (`_SPARSE`).
-        is_loose: whether the circuit is large, and most of its gates commute (`_LOOSE`).
+        is_loose: whether the circuit is large, most of its gates commute (`_LOOSE`); on lines
+            only very large ones.
     """
 
     whole: Problem
@@ -176,7 +177,8 @@ class Contest:
         home = homes(problem, self.device)
         free = len(problem.ways) > 1
         short = beginning(problem)
-        is_loose = _is_loose(short)
+        wide = self.width > 2 or short.size >= _LOOSE_WIDE
+        is_loose = wide and _is_loose(short)
         knobs = knob_sets(self.device, self.rules.lookahead, self.rules.decay, free, is_loose)
         special: list[Layout] = []
         if initial is None:
