@@ -27,13 +27,11 @@ class Choice:
         layout: where it starts.
         events: gates and SWAPs, as the kernel records them.
         total: its price.
-        how: the knob set that found it.
     """
 
     layout: Layout
     events: NDArray[np.int32]
     total: float
-    how: int
 
 
 def beginning(problem: Problem) -> Problem:
@@ -62,7 +60,7 @@ def through(
     if movable and ((home >= 0) & (zones(device)[layout] != home)).any():
         layout = grown(problem, device, home, 0, np.random.default_rng(seed))
     dag, _ = problem.ways[how % len(problem.ways)]
-    return Choice(layout, record(dag, chip_of(device), layout, knobs, seed), 0.0, how)
+    return Choice(layout, record(dag, chip_of(device), layout, knobs, seed), 0.0)
 
 
 def record(dag: Dag, chip: Chip, layout: Layout, knobs: NDArray[np.float64], seed: int) -> NDArray[np.int32]:

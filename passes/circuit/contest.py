@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from qattn_compiler.device import Device
 from qattn_compiler.passes.circuit.choice import Choice, beginning, record, through
-from qattn_compiler.passes.circuit.knobs import PRICES, knob_sets
+from qattn_compiler.passes.circuit.knobs import PRICES, check_options, knob_sets
 from qattn_compiler.passes.circuit.problem import Layout, Problem, chip_of, homes
 from qattn_compiler.passes.circuit.starts import Ties, annealed, annealing_steps, grown, special_starts, ties
 from qattn_compiler.passes.circuit.threads import Pool, pool
@@ -91,6 +91,9 @@ class Rules:
         seed: of all random choices.
         passes: the budget, in work of a pass; small circuits get more, huge ones less.
         lookahead, decay, objective: see `route.Route`.
+
+    Raises:
+        OptionError: an option means nothing.
     """
 
     seed: int
@@ -98,6 +101,9 @@ class Rules:
     lookahead: int = 20
     decay: float = 0.001
     objective: str = "count"
+
+    def __post_init__(self) -> None:
+        check_options(self.passes, self.lookahead, self.decay, self.objective)
 
 
 @dataclass(frozen=True, eq=False)
@@ -332,7 +338,7 @@ class Contest:
         forth, _ = field.problem.ways[way.knobs % len(field.problem.ways)]
         assert way.place is not None
         events = record(forth, self.chip, way.place, field.knobs[way.knobs], way.seed)
-        return Choice(way.place, events, way.total, way.knobs)
+        return Choice(way.place, events, way.total)
 
     def _climb(self, budget: int, turn: int, way: _Way, route: Choice) -> Choice:
         """A route, stretches of it routed anew."""
@@ -357,7 +363,7 @@ class Contest:
             field.initial is None,
             _SLACK,
         )
-        return Choice(layout, better, least, way.knobs)
+        return Choice(layout, better, least)
 
 
 def _is_loose(problem: Problem) -> bool:

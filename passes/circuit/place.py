@@ -13,7 +13,6 @@ from qattn_compiler.circuit.table import Circuit
 from qattn_compiler.device import Device
 from qattn_compiler.passes.circuit.contest import Contest, Rules
 from qattn_compiler.passes.circuit.embed import perfect
-from qattn_compiler.passes.circuit.knobs import check_options
 from qattn_compiler.passes.circuit.problem import Layout, homes, read
 
 
@@ -46,7 +45,6 @@ class Place:
             OptionError: an option means nothing.
         """
         rules = Rules(self.seed, self.passes, objective=self.objective)
-        check_options(rules.passes, rules.lookahead, rules.decay, rules.objective)
         problem = read(circuit)
         homes(problem, self.device)
         layout = perfect(problem, self.device, self.seed)

@@ -24,7 +24,6 @@ from qattn_compiler.passes.circuit.choice import Choice
 from qattn_compiler.passes.circuit.contest import Contest, Rules
 from qattn_compiler.passes.circuit.cost import entanglers
 from qattn_compiler.passes.circuit.embed import perfect
-from qattn_compiler.passes.circuit.knobs import check_options
 from qattn_compiler.passes.circuit.problem import Layout, Problem, homes, loss, read, zones
 
 if TYPE_CHECKING:
@@ -132,6 +131,7 @@ class Route:
             TargetError: the circuit does not fit on the device, or `initial` separates two qubits that
                 interact.
             PassError: a unitary acts on more than two qubits, or `initial` is no layout.
+            OptionError: an option means nothing.
         """
         return self.best([circuit], initial)[0][1]
 
@@ -146,8 +146,9 @@ class Route:
             (number of the circuit, its route); at least one.
 
         Raises:
-            TargetError, PassError: see `route`.
+            TargetError, PassError, OptionError: see `route`.
         """
+        rules = Rules(self.seed, self.passes, self.lookahead, self.decay, self.objective)
         begun = [self._begun(circuit, initial) for circuit in circuits]
         done = [(number, one[2]) for number, one in enumerate(begun) if one[2] is not None]
         least = _WORTH * min((entanglers(routed.circuit) for _, routed in done), default=1 << 60)
@@ -160,7 +161,6 @@ class Route:
             return sorted(done, key=lambda one: entanglers(one[1].circuit))
         problems = [begun[number][0] for number in open_ones]
         layout = begun[open_ones[0]][1]
-        rules = Rules(self.seed, self.passes, self.lookahead, self.decay, self.objective)
         for number, choice in Contest(problems, self.device, rules, layout).routes():
             routed = _insert(problems[number], self.device, choice)
             routed = routed if layout is not None else _settle(routed, self.device, self.seed)
@@ -171,7 +171,6 @@ class Route:
         self, circuit: Circuit, initial: ArrayLike | None
     ) -> tuple[Problem, Layout | None, Routed | None]:
         """What is to be routed, from which layout if that is given, and the route if no SWAP is needed."""
-        check_options(self.passes, self.lookahead, self.decay, self.objective)
         problem = read(circuit)
         homes(problem, self.device)
         at_home = circuit.qubits == self.device.qubits

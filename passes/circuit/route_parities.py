@@ -22,6 +22,7 @@ from qattn_compiler.circuit.params import Affine
 from qattn_compiler.circuit.regions import cut, joined
 from qattn_compiler.circuit.table import Circuit, Extra
 from qattn_compiler.device import Device
+from qattn_compiler.passes.circuit.problem import zones
 from qattn_compiler.passes.circuit.simplify_boundaries import SimplifyBoundaries
 from qattn_compiler.synth import steiner
 from qattn_compiler.synth.steiner import Bits, Ints, Network
@@ -272,9 +273,7 @@ def _without_half_turns(
 
 def _start(circuit: Circuit, device: Device, initial: ArrayLike | None) -> Ints | None:
     """A layout within one component of the machine."""
-    from scipy.sparse.csgraph import connected_components
-
-    _, zone = connected_components(device.adjacency, directed=False)
+    zone = zones(device)
     if initial is not None:
         given = np.asarray(initial, dtype=np.int64)
         return given if (zone[given] == zone[given[0]]).all() else None
@@ -316,7 +315,7 @@ def _part(device: Device, start: Ints) -> _Part:
     vertices = np.sort(_grown(device, start, everywhere, size))
     count, _ = connected_components(device.adjacency[np.ix_(vertices, vertices)], directed=False)
     if count > 1:
-        _, zone = connected_components(device.adjacency, directed=False)
+        zone = zones(device)
         vertices = np.flatnonzero(zone == zone[start[0]])
     number = np.full(device.num_qubits, -1, dtype=np.int64)
     number[vertices] = np.arange(len(vertices))

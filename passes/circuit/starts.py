@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from qattn_compiler.device import Device
 from qattn_compiler.passes.circuit.embed import CHAIN_STEPS, chain, embedded, orders
-from qattn_compiler.passes.circuit.problem import Layout, Problem, chip_of, components, zones
+from qattn_compiler.passes.circuit.problem import Layout, Problem, chip_of, zones
 
 if TYPE_CHECKING:
     from qattn_compiler.passes.circuit.kernels import Chip
@@ -32,7 +32,7 @@ _ANNEAL_LEAST, _ANNEAL_MOST = 100, 1_000
 def special_starts(problem: Problem, device: Device, home: Layout, seed: int) -> list[Layout]:
     """Layouts along paths of the chip, for circuits that they suit."""
     chip, rng = chip_of(device), np.random.default_rng(seed)
-    lined = _lined(problem, home, chip, int(rng.integers(1 << 30)))
+    lined = _lined(problem, device, home, chip, int(rng.integers(1 << 30)))
     stretched = list(islice(_stretched(problem, device, home, chip, rng), 2))
     begun = _begun(problem, device, home, rng)
     found = [one for one in (lined, begun, *stretched) if one is not None]
@@ -40,14 +40,14 @@ def special_starts(problem: Problem, device: Device, home: Layout, seed: int) ->
     return [layout for layout in found if not ((home >= 0) & (zone[layout] != home)).any()]
 
 
-def _lined(problem: Problem, home: Layout, chip: Chip, seed: int) -> Layout | None:
+def _lined(problem: Problem, device: Device, home: Layout, chip: Chip, seed: int) -> Layout | None:
     """A start for circuits in which most pairs interact: all qubits along a path of the chip, in the order of
     their first gates. From there SWAPs of neighbours by turns bring every pair together, in a depth linear in
     the qubits (Kivlichan et al., arXiv:1711.04789)."""
     size = problem.size
     if size < _FEW or 4 * len(problem.pairs) < size * (size - 1) or len(np.unique(home)) > 1:
         return None
-    path = chain(chip, size, False, CHAIN_STEPS, seed, _around(chip, home))
+    path = chain(chip, size, False, CHAIN_STEPS, seed, _around(device, home))
     if len(path) < size:
         return None
     wires = problem.circuit.wires[problem.eras.hard]
@@ -79,7 +79,7 @@ def _begun(problem: Problem, device: Device, home: Layout, rng: np.random.Genera
         best = found[0] if found else best
     layout = np.full(problem.size, -1, dtype=np.int32)
     layout[list(best)] = list(best.values())
-    return _filled(problem, chip, layout, _around(chip, home))
+    return _filled(problem, chip, layout, _around(device, home))
 
 
 def _filled(problem: Problem, chip: Chip, layout: Layout, allowed: NDArray[np.bool_]) -> Layout:
@@ -101,17 +101,11 @@ def _filled(problem: Problem, chip: Chip, layout: Layout, allowed: NDArray[np.bo
     return layout
 
 
-def _around(chip: Chip, home: Layout) -> NDArray[np.bool_]:
+def _around(device: Device, home: Layout) -> NDArray[np.bool_]:
     """Shape (n,): the qubits of the part of the chip that the circuit's one part goes to."""
-    zone = _parts_of(chip)
+    zone = zones(device)
     inside = np.asarray(zone == home.max(initial=0))
     return inside if np.count_nonzero(inside) >= len(home) else np.ones(len(zone), dtype=np.bool_)
-
-
-def _parts_of(chip: Chip) -> NDArray[np.int32]:
-    n = len(chip.neighbours)
-    first, k = np.nonzero(chip.neighbours >= 0)
-    return components(n, np.stack([first, chip.neighbours[first, k]], axis=1).astype(np.int32))
 
 
 Ties = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]
@@ -138,7 +132,7 @@ def _stretched(
         return
     rings, paths = orders(problem)
     order = [q for chain in rings + paths for q in chain]
-    allowed = _around(chip, home)
+    allowed = _around(device, home)
     for _ in range(4):
         spots: NDArray[np.int32] = np.zeros(0, dtype=np.int32)
         for length in range(len(order), max(3, len(order) - 24), -1):
