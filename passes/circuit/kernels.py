@@ -63,10 +63,10 @@ _LEAST_PATIENCE: Final = 8.0
 _ALBUM: Final = 2_000_000
 """Whole numbers that the copies of states may take."""
 _DECAY_RESET: Final = 5
-_COLD: Final = 0.3
+_HOT, _COLD = 3.0, 0.2
 _COOLED: Final = 256
-_HOPELESS: Final = 20.0
-"""Annealing: the last temperature, in hops; steps at one temperature; how many of it a step may cost."""
+"""Annealing: the first and the last temperature, in hops; steps at one temperature."""
+_HALF, _LOW, _TOLL = np.uint64(32), np.uint64(0xFFFFFFFF), np.uint64(1023)
 
 # What the running block on a pair is: 0 nothing, 1..3 native gates and last a gate, 4 a bare SWAP, 5 two
 # gates' worth and last a SWAP, 6 three gates' worth and last a SWAP. CZ and SWAP together are an iSWAP, two
@@ -1179,12 +1179,11 @@ def anneal_layout(
     chip: Chip,
     zone: I32,
     home: I32,
-    hot: float,
     steps: int,
     seed: int,
 ) -> I32:
     """A layout with a small sum of weight * distance, by simulated annealing: exchanges of what two places
-    hold, accepted by Metropolis' rule while it cools from hot to cold.
+    hold, accepted by Metropolis' rule while it cools from _HOT to _COLD.
 
     Args:
         start: shape (logical,): the layout to begin with.
@@ -1192,7 +1191,6 @@ def anneal_layout(
             mean is about 1.
         chip: where.
         zone, home: as in `grow_layout`.
-        hot: temperature at the beginning, in hops; it ends at _COLD.
         steps: exchanges to try.
         seed: of the choices.
 
@@ -1200,24 +1198,26 @@ def anneal_layout(
         shape (logical,): logical -> physical.
     """
     n, size, width = len(zone), len(start), chip.neighbours.shape[1]
-    rng = _seeded(seed)
-    place = start.astype(np.int64)
-    holder = np.full(n, -1, np.int64)
+    state = _seeded(seed)[0]
+    place, holder = start.copy(), np.full(n, -1, np.int32)
     for x in range(size):
         holder[place[x]] = x
-    d, heat = chip.distance, hot
-    cooling = (_COLD / hot) ** (_COOLED / max(steps, 1))
+    neighbours, d, tolls = _bare(chip.neighbours), chip.distance.astype(np.int16), _tolls()
+    heat, cooling = _HOT, (_COLD / _HOT) ** (_COOLED / max(steps, 1))
     for step in range(steps):
         if step % _COOLED == _COOLED - 1:
             heat *= cooling
-        x = _below(rng, size)
+        state, one = _drawn(state)
+        state, two = _drawn(state)
+        x = _scaled(one >> _HALF, size)
         p, first, ends = place[x], begin[x], begin[x + 1]
         if step & 3 and first < ends:  # beside a partner: at the end other moves seldom help
-            q = np.int64(chip.neighbours[place[near[first + _below(rng, ends - first)]], _below(rng, width)])
+            beside = place[near[first + _scaled(one & _LOW, ends - first)]]
+            q = neighbours[beside, _scaled(two >> _HALF, width)]
             if q < 0:
                 continue
         else:
-            q = np.int64(_below(rng, n))
+            q = np.int32(_scaled(two >> _HALF, n))
         y = holder[q]
         if (
             p == q
@@ -1235,14 +1235,36 @@ def anneal_layout(
                 r = place[near[k]]
                 if r != p:
                     gain += weights[k] * (d[p, r] - d[q, r])
-        if gain > 0 and (gain > _HOPELESS * heat or _below(rng, 1 << 30) >= np.exp(-gain / heat) * (1 << 30)):
+        if gain > heat * tolls[two & _TOLL]:
             continue
         place[x] = q
         holder[q] = x
         holder[p] = y
         if y >= 0:
             place[y] = p
-    return place.astype(np.int32)
+    return place
+
+
+@numba.njit(cache=True, nogil=True)
+def _tolls() -> Any:
+    """How many temperatures a step may cost, by chance: minus the logarithm of evenly spread numbers."""
+    count = int(_TOLL) + 1
+    return -np.log((np.arange(count) + 0.5) / count)
+
+
+@numba.njit(cache=True, nogil=True, forceinline=True)
+def _drawn(state: int) -> tuple[int, int]:
+    """`_random` of a state that is kept in a register: the next one, and the number."""
+    state ^= state >> np.uint64(12)
+    state ^= state << np.uint64(25)
+    state ^= state >> np.uint64(27)
+    return state, state * np.uint64(2685821657736338717)
+
+
+@numba.njit(cache=True, nogil=True, forceinline=True)
+def _scaled(drawn: int, n: int) -> int:
+    """A number below n from 32 random bits."""
+    return np.int64((drawn * np.uint64(n)) >> _HALF)
 
 
 @numba.njit(cache=True, nogil=True)
