@@ -54,7 +54,7 @@ def stats(circuit: Circuit) -> Stats:
         depth=_depth(circuit, np.ones(len(circuit), dtype=np.int64)),
         two_qubit_depth=_depth(circuit, circuit.is_two_qubit.astype(np.int64)),
         measurements=int(numbers[MEASURE]),
-        parameters=len(np.unique(circuit.affine.param)),
+        parameters=len(np.unique(circuit.affine.param)) if len(circuit.affine.param) else 0,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from math import ceil, isfinite, log
 from typing import Any
 
@@ -40,13 +40,14 @@ class Metrics:
 
     def to_dict(self) -> dict[str, object]:
         """Plain data."""
-        return asdict(self)
+        return {**vars(self), "gates": dict(self.gates)}
 
 
 def metrics(circuit: Circuit) -> Metrics:
     """Count a circuit, symbolic or not."""
     counted = stats(circuit)
-    wires = circuit.wires
+    used = np.zeros(circuit.num_wires + 1, dtype=bool)
+    used[circuit.wires] = True  # the place behind the end is for no wire
     single = NUM_QUBITS[circuit.op] == 1
     return Metrics(
         gates=dict(counted.counts),
@@ -55,7 +56,7 @@ def metrics(circuit: Circuit) -> Metrics:
         pulses=int((single & ~is_frame_change(circuit)).sum()),
         depth=counted.depth,
         depth_2q=counted.two_qubit_depth,
-        qubits=len(np.unique(wires[(wires >= 0) & (wires < circuit.num_qubits)])),
+        qubits=int(used[: circuit.num_qubits].sum()),
     )
 
 

@@ -119,7 +119,11 @@ def _judged(
     """What the blocks that are left say."""
     error, phase, members, sizes, matrix = read.error, read.phase, read.members, read.sizes, read.matrix
     worst, found = 0.0, None
-    for block in np.flatnonzero(sizes).tolist():
+    lone = np.flatnonzero(sizes == 1)
+    off_lone = _off_lone(members[:, lone, 0], matrix[lone, :, :2, :2], stop, a.num_qubits)
+    error += float(off_lone[off_lone <= split].sum())
+    others = np.flatnonzero(sizes > 1).tolist() + lone[off_lone > split].tolist()
+    for block in sorted(others):
         count = int(sizes[block])
         wires = tuple(members[0, block, :count].tolist()), tuple(members[1, block, :count].tolist())
         off = _off(wires, matrix[block, :, : 1 << count, : 1 << count], stop, a.num_qubits)
@@ -200,6 +204,20 @@ def _off(wires: tuple[tuple[int, ...], tuple[int, ...]], matrix: Matrices, stop:
     phase = phase / np.abs(phase)
     off = straight - phase[:, None, None] * np.eye(matrix.shape[1])
     return float(np.sqrt((np.abs(off) ** 2).sum(axis=(1, 2))).max())
+
+
+def _off_lone(wires: Ints, matrix: Matrices, stop: Ints, logical: int) -> Floats:
+    """`_off` of many blocks on one wire, `wires` of shape (2, blocks); above 1 where that has to look."""
+    left, right = wires
+    ours = left < logical
+    wanted = np.zeros(len(stop), dtype=bool)
+    wanted[stop[:logical]] = True
+    fits = np.where(ours, stop[np.where(ours, left, 0)] == right, ~wanted[right])
+    trace = matrix[..., 0, 0] + matrix[..., 1, 1]
+    phase = np.where(np.abs(trace) > 1e-12, trace, 1.0)
+    off = matrix - (phase / np.abs(phase))[..., None, None] * np.eye(2)
+    out: Floats = np.sqrt((np.abs(off) ** 2).sum(axis=(2, 3))).max(axis=1, initial=0.0)
+    return np.where(fits, out, 2.0)
 
 
 def _phases(a: Circuit, b: Circuit, phase: Matrices, values: Floats, names: tuple[str, ...]) -> list[float]:
