@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qattn_compiler.circuit.gates import BY_NAME, GATES, MEASURE, RESET
+from qattn_compiler.circuit.jit import plain
 
 I8 = NDArray[np.int8]
 I32 = NDArray[np.int32]
@@ -135,7 +136,7 @@ class Draft(NamedTuple):
 # -- a draft ------------------------------------------------------------------------------------------------
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _add(draft: Draft, code: int, first: int, second: int, constant: float, coefficient: float) -> None:
     """A gate of the table; its angle is the constant plus coefficient * (the row's first angle)."""
     at = draft.used[0]
@@ -144,7 +145,7 @@ def _add(draft: Draft, code: int, first: int, second: int, constant: float, coef
     draft.used[0] = at + 1
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _add_unitary(
     draft: Draft, qubit: int, u00: complex, u01: complex, u10: complex, u11: complex, atol: float
 ) -> None:
@@ -165,7 +166,7 @@ def _add_unitary(
     draft.used[0] = at + 1
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _add_preparation(draft: Draft, qubit: int, old: Spinor, new: Spinor, atol: float) -> None:
     """The smallest turn that takes one state to another; the phase is such that old becomes new exactly."""
     v0, v1 = old
@@ -196,19 +197,19 @@ def _add_preparation(draft: Draft, qubit: int, old: Spinor, new: Spinor, atol: f
 # -- known states -------------------------------------------------------------------------------------------
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _get(known: Known, qubit: int) -> Spinor:
     return known.state[qubit, 0], known.state[qubit, 1]
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _set(known: Known, qubit: int, v0: complex, v1: complex) -> None:
     norm = np.sqrt(v0.real**2 + v0.imag**2 + v1.real**2 + v1.imag**2)
     known.is_known[qubit] = True
     known.state[qubit, 0], known.state[qubit, 1] = v0 / norm, v1 / norm
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _eigenvalue(known: Known, qubit: int, axis: int, atol: float) -> int:
     """1 or -1 if the qubit is known to be in that eigenstate of the Pauli; 0 if not."""
     if not known.is_known[qubit] or axis == 0:
@@ -224,13 +225,13 @@ def _eigenvalue(known: Known, qubit: int, axis: int, atol: float) -> int:
     return -1 if abs(plus) <= atol else 0
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _keep_eigenstate(known: Known, qubit: int, axis: int, atol: float) -> None:
     """What is known of a qubit after an unknown turn about an axis."""
     known.is_known[qubit] = _eigenvalue(known, qubit, axis, atol) != 0
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _axis_in(code: int, table: I64) -> int:
     for axis in range(1, 4):
         if table[axis] == code:
@@ -241,7 +242,7 @@ def _axis_in(code: int, table: I64) -> int:
 # -- sums of unknown bits -----------------------------------------------------------------------------------
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _forget(known: Known, qubit: int) -> None:
     """The qubit's value becomes an unknown bit of its own (the number: SplitMix64)."""
     known.unknown[0] += 1
@@ -252,7 +253,7 @@ def _forget(known: Known, qubit: int) -> None:
     known.bit[qubit] = False
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _agree(known: Known, qubit: int, atol: float) -> None:
     """Take from each description of a qubit what the other one lacks."""
     value = _eigenvalue(known, qubit, 3, atol)
@@ -264,7 +265,7 @@ def _agree(known: Known, qubit: int, atol: float) -> None:
         _set(known, qubit, complex(1.0 - one), complex(one))
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _follow_single(kind: int, qubit: int, known: Known) -> None:
     """What a single-qubit gate does to the value."""
     if kind == FLIP:
@@ -273,7 +274,7 @@ def _follow_single(kind: int, qubit: int, known: Known) -> None:
         _forget(known, qubit)
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _follow_pair(code: int, a: int, b: int, axes: I8, known: Known) -> None:
     """What a two-qubit gate does to the values."""
     label, bit = known.label, known.bit
@@ -319,7 +320,7 @@ def _numeric_twins(row: int, rows: Rows, known: Known, draft: Draft, atol: float
         _add_unitary(draft, b, zero, one, one, zero, atol)
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _symbolic_twins(row: int, rows: Rows, known: Known, draft: Draft) -> None:
     """The same for symbolic gates."""
     code, a = rows.op[row], rows.wires[row, 0]
@@ -344,7 +345,7 @@ def _symbolic_twins(row: int, rows: Rows, known: Known, draft: Draft) -> None:
 # -- single-qubit rows --------------------------------------------------------------------------------------
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _single(row: int, rows: Rows, known: Known, draft: Draft, atol: float) -> None:
     """A gate on a known qubit."""
     qubit = rows.wires[row, 0]
@@ -370,7 +371,7 @@ def _single(row: int, rows: Rows, known: Known, draft: Draft, atol: float) -> No
 # -- two-qubit rows with a symbol ---------------------------------------------------------------------------
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _symbolic_pair(row: int, rows: Rows, known: Known, draft: Draft, atol: float) -> None:
     """Replace a two-qubit rotation by what it does to the known states, where that is less."""
     code = rows.op[row]
@@ -394,7 +395,7 @@ def _symbolic_pair(row: int, rows: Rows, known: Known, draft: Draft, atol: float
         known.is_known[a] = known.is_known[b] = False
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _kick(qubit: int, other: int, axis: int, turned: int, known: Known, draft: Draft, atol: float) -> int:
     """Begin to put a known qubit's part of exp(-i t P P' / 2) on it alone, between two controlled Paulis
     Q of which the first does nothing; the axis of Q, or 0 if there is none.
@@ -420,7 +421,7 @@ def _kick(qubit: int, other: int, axis: int, turned: int, known: Known, draft: D
     return 0
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _add_controlled(draft: Draft, qubit: int, pauli: int, other: int, axis: int) -> None:
     """The gate that is `pauli` on a qubit, controlled along `axis` by the other one; one of the two is Z."""
     if axis == 3:
@@ -429,7 +430,7 @@ def _add_controlled(draft: Draft, qubit: int, pauli: int, other: int, axis: int)
         _add(draft, _CONTROLLED[axis], qubit, other, 0.0, 0.0)
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _controlled_turn(a: int, b: int, axis: int, known: Known, draft: Draft, atol: float) -> None:
     control, target = _eigenvalue(known, a, 3, atol), _eigenvalue(known, b, axis, atol)
     if control != 0:
@@ -452,7 +453,7 @@ def _controlled_turn(a: int, b: int, axis: int, known: Known, draft: Draft, atol
         known.is_known[a] = known.is_known[b] = False
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _pair_turn(a: int, b: int, axis: int, known: Known, draft: Draft, atol: float) -> bool:
     """exp(-i t P P / 2), by what is known of qubit a."""
     value = _eigenvalue(known, a, axis, atol)
@@ -470,7 +471,7 @@ def _pair_turn(a: int, b: int, axis: int, known: Known, draft: Draft, atol: floa
     return True
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _controlled_phase(a: int, b: int, known: Known, draft: Draft, atol: float) -> bool:
     """cphase(t) = exp(i t / 4) rz(t / 2) rz(t / 2) rzz(-t / 2), by what is known of qubit a."""
     value = _eigenvalue(known, a, 3, atol)
@@ -493,7 +494,7 @@ def _controlled_phase(a: int, b: int, known: Known, draft: Draft, atol: float) -
     return True
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _excitation(a: int, b: int, code: int, known: Known, draft: Draft, atol: float) -> None:
     """Givens and fsim do nothing, but for a phase, to |00> and |11>."""
     value = _eigenvalue(known, a, 3, atol)
@@ -507,7 +508,7 @@ def _excitation(a: int, b: int, code: int, known: Known, draft: Draft, atol: flo
 # -- two-qubit rows with numbers ----------------------------------------------------------------------------
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _matrix(row: int, rows: Rows, out: C128) -> None:
     code = rows.op[row]
     t = rows.pace[code] * rows.angles[row, 0]
@@ -588,7 +589,7 @@ def _restricted(a: int, b: int, side: int, matrix: C128, known: Known) -> C128:
     return out
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _second_singular(t: C128) -> float:
     """The smaller singular value of a (2, 4) matrix whose squares add up to 2 (by Cauchy and Binet, so that
     tiny values are exact)."""
@@ -599,7 +600,7 @@ def _second_singular(t: C128) -> float:
     return float(np.sqrt(total / 2))
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _main_column(t: C128) -> Spinor:
     """The longest column of a (2, 4) matrix, as a unit vector."""
     best, at = 0.0, 0
@@ -732,7 +733,7 @@ def _prepare_pair(a: int, b: int, matrix: C128, known: Known, draft: Draft, atol
 # -- walls and the sweep ------------------------------------------------------------------------------------
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _wall(row: int, rows: Rows, known: Known, atol: float) -> None:
     """A measurement leaves |0> and |1> as they are, a reset makes |0>, nothing is known after all else."""
     for k in range(rows.wires.shape[1]):
@@ -904,7 +905,7 @@ def measured_only(rows: Rows, plain: Bools, num_qubits: int, invert: bool) -> tu
     return drop, inverted
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _open(row: int, rows: Rows, mode: I8, reader: I64) -> None:
     for k in range(rows.wires.shape[1]):
         qubit = rows.wires[row, k]
@@ -920,7 +921,7 @@ def _open(row: int, rows: Rows, mode: I8, reader: I64) -> None:
             mode[qubit] = LIVE
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _pair_backward(code: int, a: int, b: int, axes: I8, mode: I8) -> bool:
     """Whether a two-qubit gate does nothing that matters; if not, `mode` becomes what matters before it."""
     m, n = mode[a], mode[b]

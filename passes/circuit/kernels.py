@@ -15,6 +15,8 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
+from qattn_compiler.circuit.jit import inline, plain
+
 I32 = NDArray[np.int32]
 I64 = NDArray[np.int64]
 F64 = NDArray[np.float64]
@@ -153,12 +155,7 @@ class _State(NamedTuple):
     trace: I32
 
 
-_plain = numba.njit(cache=True, nogil=True, _nrt=False)
-_inline = numba.njit(cache=True, nogil=True, _nrt=False, forceinline=True)
-"""For functions that make no arrays: Numba counts no references in them."""
-
-
-@_plain
+@plain
 def _random(state: U64) -> Any:
     """xorshift64*: our own generator, so that results do not depend on Numba's."""
     x = state[0]
@@ -169,7 +166,7 @@ def _random(state: U64) -> Any:
     return x * np.uint64(2685821657736338717)
 
 
-@_plain
+@plain
 def _below(state: U64, n: int) -> Any:
     return np.int64(_random(state) >> np.uint64(33)) % n
 
@@ -185,7 +182,7 @@ def _seeded(seed: int) -> U64:
     return state
 
 
-@_plain
+@plain
 def _steps(out: F64, power: float) -> None:
     """Fill in what each distance 0, 1, ... counts, in units of the last step, from two hops to one."""
     out[0] = 0.0
@@ -338,7 +335,7 @@ def _views(dag: Dag, chip: Chip, logical: int, size: int, rooms: _Rooms) -> _Sta
     )
 
 
-@_plain
+@plain
 def _tune(s: _State, knobs: F64) -> None:
     """Set what depends on the knobs."""
     _steps(s.near, knobs[POWER])
@@ -347,7 +344,7 @@ def _tune(s: _State, knobs: F64) -> None:
         s.ahead_weight[k] = s.ahead_weight[k - 1] * knobs[FADE]
 
 
-@_plain
+@plain
 def _reset(dag: Dag, s: _State, place: I32, knobs: F64) -> None:
     """The state in which no gate has run."""
     s.holder[:] = -1
@@ -378,7 +375,7 @@ def _begin(dag: Dag, chip: Chip, place: I32, knobs: F64, rooms: _Rooms) -> _Stat
     return s
 
 
-@_inline
+@inline
 def _spend(chip: Chip, s: _State, p: int, q: int, cost: int, block: int) -> None:
     """Account for `cost` native gates on the edge (p, q), whose block has the code `block` afterwards."""
     s.partner[p] = q
@@ -392,7 +389,7 @@ def _spend(chip: Chip, s: _State, p: int, q: int, cost: int, block: int) -> None
     s.error[0] += cost * chip.error[p, q]
 
 
-@_inline
+@inline
 def _joined(s: _State, p: int, q: int) -> Any:
     """The code of the running block on (p, q): 0 if something else came between."""
     if s.partner[p] == q and s.partner[q] == p:
@@ -400,7 +397,7 @@ def _joined(s: _State, p: int, q: int) -> Any:
     return 0
 
 
-@_inline
+@inline
 def _slot(neighbours: I32, p: int, q: int) -> int:
     """Which neighbour of p is q."""
     k = 0
@@ -409,7 +406,7 @@ def _slot(neighbours: I32, p: int, q: int) -> int:
     return k
 
 
-@_inline
+@inline
 def _set_open(chip: Chip, s: _State, p: int, q: int, block: int, opener: int) -> None:
     """Remember that a bare block on (p, q) can still be joined: by a SWAP if `block` says that it is a gate,
     by a gate if it says that it is a SWAP."""
@@ -421,7 +418,7 @@ def _set_open(chip: Chip, s: _State, p: int, q: int, block: int, opener: int) ->
     s.opener[q, j] = opener
 
 
-@_inline
+@inline
 def _close(chip: Chip, s: _State, p: int) -> None:
     """No block of p can be joined any more, but by what comes right behind."""
     for k in range(chip.neighbours.shape[1]):
@@ -430,7 +427,7 @@ def _close(chip: Chip, s: _State, p: int) -> None:
             s.open[chip.neighbours[p, k], chip.mirror[p, k]] = 0
 
 
-@_inline
+@inline
 def _enter(chip: Chip, s: _State, p: int, era: int) -> None:
     """The next gate on p belongs to this era: it commutes with the gates before only if they do as well."""
     if s.era[p] == era:
@@ -440,7 +437,7 @@ def _enter(chip: Chip, s: _State, p: int, era: int) -> None:
     s.era[p] = era
 
 
-@_inline
+@inline
 def _execute(dag: Dag, chip: Chip, s: _State, g: int, events: I32) -> None:
     """Account for gate g, record it, and lower what waits for it.
 
@@ -477,7 +474,7 @@ def _execute(dag: Dag, chip: Chip, s: _State, g: int, events: I32) -> None:
         s.waiting[dag.after[k]] -= 1
 
 
-@_inline
+@inline
 def _drain(dag: Dag, chip: Chip, s: _State, events: I32) -> bool:
     """Execute every gate that can be; the rest of the queue goes to the front layer."""
     progress = False
@@ -505,7 +502,7 @@ def _drain(dag: Dag, chip: Chip, s: _State, events: I32) -> bool:
     return progress
 
 
-@_inline
+@inline
 def _hang(chip: Chip, s: _State, x: int, k: int, r: int) -> None:
     """Put end k (2 * gate, or 2 * gate + 1 for the second) into the list of front gates of qubit x; the
     other end is on r."""
@@ -518,7 +515,7 @@ def _hang(chip: Chip, s: _State, x: int, k: int, r: int) -> None:
         _shift(chip.distance, chip.neighbours, s.near, s.place[x], r, 1.0, s.gain[x])
 
 
-@_plain
+@plain
 def _unhang(s: _State, x: int, k: int) -> None:
     if s.last[k] >= 0:
         s.next[s.last[k]] = s.next[k]
@@ -528,7 +525,7 @@ def _unhang(s: _State, x: int, k: int) -> None:
         s.last[s.next[k]] = s.last[k]
 
 
-@_inline
+@inline
 def _note(s: _State, events: I32, what: int, other: int) -> None:
     """Record an event while there is room; the count goes on, so that the caller sees an overflow."""
     if s.tally[_EVENTS] < len(events):
@@ -537,7 +534,7 @@ def _note(s: _State, events: I32, what: int, other: int) -> None:
     s.tally[_EVENTS] += 1
 
 
-@_inline
+@inline
 def _leave_front(dag: Dag, s: _State, g: int) -> None:
     s.tally[_FRONT] -= 1
     moved = s.front[s.tally[_FRONT]]
@@ -551,7 +548,7 @@ def _leave_front(dag: Dag, s: _State, g: int) -> None:
     s.tally[_TAIL] += 1
 
 
-@_inline
+@inline
 def _look_ahead(dag: Dag, s: _State, size: int) -> None:
     """The next `size` two-qubit gates behind the front layer, with a list of mates for each qubit."""
     scratch = s.scratch
@@ -594,7 +591,7 @@ def _look_ahead(dag: Dag, s: _State, size: int) -> None:
         s.ahead_head[b] = 2 * i + 1
 
 
-@_inline
+@inline
 def _shift(d: I32, neighbours: I32, near: F64, p: int, r: int, sign: float, gain: F64) -> None:
     """Add `sign` times the change of a front gate's distance, whose ends are on p and r, if what is on p
     moved to each neighbour."""
@@ -605,7 +602,7 @@ def _shift(d: I32, neighbours: I32, near: F64, p: int, r: int, sign: float, gain
             gain[i] += sign * (near[d[q, r]] - now)
 
 
-@_inline
+@inline
 def _near_gains(
     d: I32, neighbours: I32, place: I32, ends: tuple[I32, I32], nxt: I32, near: F64, k: int, p: int, gain: F64
 ) -> None:
@@ -617,7 +614,7 @@ def _near_gains(
         k = nxt[k]
 
 
-@_inline
+@inline
 def _far_gain(
     d: I32, place: I32, head: I32, nxt: I32, mate: I32, weight: F64, x: int, p: int, q: int
 ) -> float:
@@ -634,7 +631,7 @@ def _far_gain(
     return gain
 
 
-@_inline
+@inline
 def _totals(dag: Dag, chip: Chip, s: _State) -> tuple[float, float]:
     """Distances of the front layer and of the extended set."""
     near, far = s.error[_NEAR], 0.0
@@ -644,7 +641,7 @@ def _totals(dag: Dag, chip: Chip, s: _State) -> tuple[float, float]:
     return near, far
 
 
-@_inline
+@inline
 def _pick_swap(dag: Dag, chip: Chip, s: _State, knobs: F64, rng: U64) -> tuple[int, int]:
     """The SWAP of least score among those that touch the front layer; ties are broken at random."""
     near_total, far_total = _totals(dag, chip, s) if knobs[DECAY] > 0 else (0.0, 0.0)
@@ -699,7 +696,7 @@ def _pick_swap(dag: Dag, chip: Chip, s: _State, knobs: F64, rng: U64) -> tuple[i
     return best_p, best_q
 
 
-@_inline
+@inline
 def _apply_swap(dag: Dag, chip: Chip, s: _State, p: int, q: int, events: I32) -> None:
     """Exchange what p and q hold; front gates that became neighbours go back to the queue.
 
@@ -732,7 +729,7 @@ def _apply_swap(dag: Dag, chip: Chip, s: _State, p: int, q: int, events: I32) ->
         _wake(dag, chip, s, y, q)
 
 
-@_plain
+@plain
 def _wake(dag: Dag, chip: Chip, s: _State, x: int, old: int) -> None:
     """Qubit x has moved: front gates whose qubits are neighbours now go back to the queue."""
     d, neighbours, near, here = chip.distance, chip.neighbours, s.near, s.place[x]
@@ -754,7 +751,7 @@ def _wake(dag: Dag, chip: Chip, s: _State, x: int, old: int) -> None:
         k = after
 
 
-@_plain
+@plain
 def _release(dag: Dag, chip: Chip, s: _State, events: I32) -> None:
     """Bring the closest pair of the front layer together along a shortest path: progress for sure."""
     best = s.front[0]
@@ -785,7 +782,7 @@ def _score(s: _State) -> Any:
     return score
 
 
-@_plain
+@plain
 def _fill_queue(s: _State) -> None:
     """Put every gate that waits for nothing into the queue."""
     for g in range(len(s.waiting)):
@@ -795,7 +792,7 @@ def _fill_queue(s: _State) -> None:
             s.tally[_TAIL] += 1
 
 
-@_plain
+@plain
 def _go_on(
     dag: Dag, chip: Chip, s: _State, knobs: F64, rng: U64, events: I32, kicks: int, most: float, profile: I32
 ) -> bool:
@@ -841,7 +838,7 @@ def _go_on(
             s.decay[:] = 1.0
 
 
-@_plain
+@plain
 def _any_swap(dag: Dag, chip: Chip, s: _State, rng: U64) -> tuple[int, int]:
     """A random SWAP that touches the front layer."""
     g = s.front[_below(rng, s.tally[_FRONT])]
@@ -1081,7 +1078,7 @@ def _ending(place: I32, events: I32) -> I32:
     return out
 
 
-@_inline
+@inline
 def _repeat(dag: Dag, chip: Chip, s: _State, what: int, other: int, out: I32) -> None:
     """Repeat one event."""
     if what >= 0:
@@ -1091,7 +1088,7 @@ def _repeat(dag: Dag, chip: Chip, s: _State, what: int, other: int, out: I32) ->
         _apply_swap(dag, chip, s, np.int64(-1 - what), np.int64(other), out)
 
 
-@_plain
+@plain
 def _follow(dag: Dag, chip: Chip, s: _State, events: I32, begin: int, cut: int, out: I32) -> None:
     """Repeat the events from `begin` up to `cut`."""
     for i in range(begin, cut):
@@ -1108,7 +1105,7 @@ def _shaken(knobs: F64, rng: U64) -> Any:
     return out
 
 
-@_plain
+@plain
 def _exits(neighbours: I32, free: NDArray[np.bool_], p: int) -> int:
     """Free neighbours of p. Places with few of them go first: they are hard to use later."""
     count = 0
@@ -1261,7 +1258,7 @@ def _tolls() -> Any:
     return -np.log((np.arange(count) + 0.5) / count)
 
 
-@_inline
+@inline
 def _drawn(state: int) -> tuple[int, int]:
     """`_random` of a state that is kept in a register: the next one, and the number."""
     state ^= state >> np.uint64(12)
@@ -1270,7 +1267,7 @@ def _drawn(state: int) -> tuple[int, int]:
     return state, state * np.uint64(2685821657736338717)
 
 
-@_inline
+@inline
 def _scaled(drawn: int, n: int) -> int:
     """A number below n from 32 random bits."""
     return np.int64((drawn * np.uint64(n)) >> _HALF)
@@ -1405,7 +1402,7 @@ def long_path(neighbours: I32, allowed: NDArray[np.bool_], length: int, steps: i
     return best
 
 
-@_plain
+@plain
 def _narrowest(neighbours: I32, free: NDArray[np.bool_], p: int, rng: U64) -> int:
     """The free neighbour of p with fewest free neighbours, ties at random; -1 if p has none."""
     best, fewest, ties = -1, 1 << 30, 0
@@ -1462,7 +1459,7 @@ def ring(neighbours: I32, allowed: NDArray[np.bool_], length: int, steps: int, s
     return np.empty(0, np.int32)
 
 
-@_plain
+@plain
 def _near(neighbours: I32, a: int, b: int) -> bool:
     for k in range(neighbours.shape[1]):  # noqa: SIM110 (Numba has no generator expressions)
         if neighbours[a, k] == b:
@@ -1480,13 +1477,13 @@ def _in_order(after: I32, length: int) -> Any:
     return out
 
 
-@_plain
+@plain
 def _link(after: I32, before: I32, a: int, b: int) -> None:
     after[a] = b
     before[b] = a
 
 
-@_plain
+@plain
 def _square(neighbours: I32, allowed: NDArray[np.bool_], a: int, after: I32, before: I32) -> bool:
     """Make a square at qubit a the cycle, if there is one."""
     width = neighbours.shape[1]
@@ -1506,7 +1503,7 @@ def _square(neighbours: I32, allowed: NDArray[np.bool_], a: int, after: I32, bef
     return False
 
 
-@_plain
+@plain
 def _bump(neighbours: I32, allowed: NDArray[np.bool_], u: int, a: int, after: I32, before: I32) -> bool:
     """u - v becomes u - a - b - v for a free b."""
     v = after[u]
@@ -1520,7 +1517,7 @@ def _bump(neighbours: I32, allowed: NDArray[np.bool_], u: int, a: int, after: I3
     return False
 
 
-@_plain
+@plain
 def _slide(neighbours: I32, u: int, a: int, after: I32, before: I32) -> None:
     """u - v - w becomes u - a - w, if a is next to w."""
     v = after[u]
@@ -1532,7 +1529,7 @@ def _slide(neighbours: I32, u: int, a: int, after: I32, before: I32) -> None:
         before[v] = -1
 
 
-@_plain
+@plain
 def _flatten(neighbours: I32, u: int, after: I32, before: I32) -> bool:
     """u - a - b - v becomes u - v, if they are neighbours."""
     a = after[u]

@@ -209,6 +209,4 @@ def annealed(
     """
     from qattn_compiler.passes.circuit import kernels
 
-    return np.asarray(
-        kernels.anneal_layout(layout, *tie, chip_of(device), zones(device), home, steps, pick)
-    )
+    return np.asarray(kernels.anneal_layout(layout, *tie, chip_of(device), zones(device), home, steps, pick))

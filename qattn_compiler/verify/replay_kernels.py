@@ -9,6 +9,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from qattn_compiler.circuit.jit import plain
+
 Ints = NDArray[np.int64]
 Wires = NDArray[np.int32]
 Content: TypeAlias = tuple[NDArray[np.uint8], Ints, Ints, Ints, NDArray[np.bool_]]
@@ -55,14 +57,14 @@ def runs(wires: Wires, axes: NDArray[np.int8], num_wires: int) -> tuple[Ints, In
     return of, left[:count], after[:count], first
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _straighten(places: Ints, symmetric: bool) -> None:
     """The places of a row whose two qubits may change places, in one order."""
     if symmetric and len(places) > 1 and places[1] >= 0 and places[0] > places[1]:
         places[0], places[1] = places[1], places[0]
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _bucket(content: Content, row: int, places: Ints, buckets: int) -> int:
     """A hash of a row and the runs that it is in."""
     x = np.uint64(content[0][row])
@@ -75,7 +77,7 @@ def _bucket(content: Content, row: int, places: Ints, buckets: int) -> int:
     return int(x & np.uint64(buckets - 1))
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _same(a: Content, i: int, b: Content, j: int) -> bool:
     """Whether two rows are equal, wires apart."""
     for k in range(3):
@@ -84,7 +86,7 @@ def _same(a: Content, i: int, b: Content, j: int) -> bool:
     return bool(a[0][i] == b[0][j] and a[2][i] == b[2][j] and a[3][i] == b[3][j])
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _equal(a: Ints, b: Ints) -> bool:
     for k in range(max(len(a), len(b))):
         if (a[k] if k < len(a) else -1) != (b[k] if k < len(b) else -1):

@@ -15,6 +15,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from qattn_compiler.circuit.jit import plain
+
 Ints = NDArray[np.int64]
 Matrices = NDArray[np.complex128]
 
@@ -98,7 +100,7 @@ def order(
     return entries, first, current, left, low, end, np.zeros(rows, dtype=np.int64)
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _ready(side: Side, row: int) -> bool:
     wires, first, current, done = side[1], side[5], side[6], side[10]
     if done[row]:
@@ -112,7 +114,7 @@ def _ready(side: Side, row: int) -> bool:
     return True
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _use(side: Side, row: int) -> None:
     """A row has been read."""
     wires, first, current, left, end, done = side[1], side[5], side[6], side[7], side[9], side[10]
@@ -127,7 +129,7 @@ def _use(side: Side, row: int) -> None:
             current[wire] = end[run] if end[run] > 0 else -1
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _span(side: Side, wire: int) -> tuple[int, int]:
     """Where in the entries the rows are that a wire expects."""
     entries, current, low, end, done = side[4], side[6], side[8], side[9], side[10]
@@ -142,7 +144,7 @@ def _span(side: Side, wire: int) -> tuple[int, int]:
     return at, stop
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _position(members: Ints, size: int, wire: int) -> int:
     for k in range(size):
         if members[k] == wire:
@@ -182,7 +184,7 @@ def _multiply(matrix: Matrices, gates: Matrices, size: int, p: int, q: int, colu
                         m[at[k], j] = total
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _rename(blocks: Blocks, s: int, a: int, b: int) -> None:
     """A SWAP of two wires of a side."""
     of, members, size, waiting, _ = blocks
@@ -230,7 +232,7 @@ def _absorb_side(side: Side, blocks: Blocks, block: int, s: int) -> int:
     return read
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _swaps(side: Side, blocks: Blocks, s: int) -> int:
     """Read all SWAPs that may come by renaming wires; how many."""
     read = 0
@@ -332,7 +334,7 @@ def _factor(  # noqa: C901 - loops over the entries of a matrix
     return np.sqrt(error)
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _popcount(x: int) -> int:
     count = 0
     while x:
@@ -406,7 +408,7 @@ def _part(
     waiting[other] = waiting[block] = 1
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def distance(m: Matrices) -> tuple[float, complex]:
     """Frobenius distance of a matrix from the nearest exp(i t) times the identity, and that factor."""
     d = len(m)
@@ -422,7 +424,7 @@ def distance(m: Matrices) -> tuple[float, complex]:
     return np.sqrt(total), factor
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _settle(blocks: Blocks, block: int, tol: float, phase: Matrices) -> float:
     """Replace a block on one wire that is nearly a phase by the identity; by how far it was off."""
     matrix = blocks[4]
@@ -441,7 +443,7 @@ def _settle(blocks: Blocks, block: int, tol: float, phase: Matrices) -> float:
     return worst
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _is_crossed(side: Side, blocks: Blocks, s: int, a: int, b: int) -> bool:
     """Whether a row that may come acts on both blocks."""
     of, members, size, _, _ = blocks
@@ -457,7 +459,7 @@ def _is_crossed(side: Side, blocks: Blocks, s: int, a: int, b: int) -> bool:
     return False
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _partner(sides: tuple[Side, Side], blocks: Blocks, block: int, limit: int) -> int:
     """Another block that rows of both circuits join to this one next, or -1."""
     of, members, size, _, _ = blocks
@@ -478,7 +480,7 @@ def _partner(sides: tuple[Side, Side], blocks: Blocks, block: int, limit: int) -
     return -1
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _smallest(sides: tuple[Side, Side], blocks: Blocks, limit: int) -> tuple[int, int]:
     """The two blocks that a row of one circuit joins, of the smallest sum of sizes, then the earliest row."""
     best = (limit + 1, 0.0)
@@ -488,7 +490,7 @@ def _smallest(sides: tuple[Side, Side], blocks: Blocks, limit: int) -> tuple[int
     return pair
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _smallest_of(
     side: Side, blocks: Blocks, s: int, pair: tuple[int, int], best: tuple[int, float]
 ) -> tuple[tuple[int, int], tuple[int, float]]:
@@ -507,7 +509,7 @@ def _smallest_of(
     return pair, best
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _passes(blocks: Blocks, block: int, axis: int) -> bool:
     """Whether a block on one wire commutes with the Pauli of an axis; with axis 0, whether it is a phase."""
     matrix = blocks[4]
@@ -522,7 +524,7 @@ def _passes(blocks: Blocks, block: int, axis: int) -> bool:
     return off < 1e-12
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _walls(sides: tuple[Side, Side], blocks: Blocks) -> int:
     """Read all walls that both circuits have next; how many."""
     of, members, size, waiting, _ = blocks
@@ -567,7 +569,7 @@ def _walls(sides: tuple[Side, Side], blocks: Blocks) -> int:
     return read
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _wall_of(side: Side, number: int, wire: int) -> int:
     at, stop = _span(side, wire)
     for e in range(at, stop):

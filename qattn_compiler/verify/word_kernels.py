@@ -12,6 +12,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from qattn_compiler.circuit.jit import plain
+
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Strings = NDArray[np.uint64]
@@ -26,7 +28,7 @@ HOPELESS = 256
 than that are left of the first, the rest is not read."""
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _parity(x: np.uint64) -> int:
     x ^= x >> np.uint64(32)
     x ^= x >> np.uint64(16)
@@ -37,7 +39,7 @@ def _parity(x: np.uint64) -> int:
     return int(x & ONE)
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _bits(x: np.uint64) -> int:
     count = 0
     while x:
@@ -46,7 +48,7 @@ def _bits(x: np.uint64) -> int:
     return count
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _anticommute(a: Strings, b: Strings) -> bool:
     w = len(a) // 2
     total = np.uint64(0)
@@ -55,7 +57,7 @@ def _anticommute(a: Strings, b: Strings) -> bool:
     return _parity(total) == 1
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _times(a: Strings, ra: int, b: Strings, rb: int, out: Strings) -> int:
     """Write the product to `out` (which may be one of them); its power of i.
 
@@ -71,7 +73,7 @@ def _times(a: Strings, ra: int, b: Strings, rb: int, out: Strings) -> int:
     return (ra + rb + 2 * flips) & 3
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _minus(a: Strings, r: int) -> bool:
     """Whether a Hermitian string has the sign minus."""
     w = len(a) // 2
@@ -81,7 +83,7 @@ def _minus(a: Strings, r: int) -> bool:
     return ((r - ys) & 3) == 2
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _same(a: Strings, b: Strings) -> bool:
     for k in range(len(a)):  # noqa: SIM110 - a loop, for Numba
         if a[k] != b[k]:
@@ -89,7 +91,7 @@ def _same(a: Strings, b: Strings) -> bool:
     return True
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _turn(p: Strings, rp: int, s: Strings, r: int, turns: int) -> int:
     """Conjugate a string by a rotation about p (exp(-i t P / 2), t = turns quarter turns): R^dagger S R."""
     if not _anticommute(p, s):
@@ -100,19 +102,18 @@ def _turn(p: Strings, rp: int, s: Strings, r: int, turns: int) -> int:
     return (_times(p, rp, s, r, s) + (1 if turns == 1 else 3)) & 3
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _axis(frame: Strings, power: Ints, wire: int, axis: int, out: Strings) -> int:
     """Write the image of X (1), Y (2) or Z (3) of a wire; its power of i."""
-    if axis == 1:
-        out[:] = frame[2 * wire]
-        return power[2 * wire]
-    if axis == 3:
-        out[:] = frame[2 * wire + 1]
-        return power[2 * wire + 1]
+    if axis != 2:
+        row = 2 * wire + (axis == 3)
+        for k in range(len(out)):
+            out[k] = frame[row, k]
+        return power[row]
     return (_times(frame[2 * wire], power[2 * wire], frame[2 * wire + 1], power[2 * wire + 1], out) + 1) & 3
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def spell(
     op: NDArray[np.uint8],
     operands: NDArray[np.int32],
@@ -315,7 +316,7 @@ def cancel(  # noqa: C901 - one loop with its state
     return frame, power, steps_left, angle[steps_left], lost
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _quarters(angle: Floats, tol: float) -> int:
     """How many quarter turns an angle almost is; NONE if it is not, or has a symbolic part."""
     if not _is_number(angle):
@@ -324,13 +325,13 @@ def _quarters(angle: Floats, tol: float) -> int:
     return NONE if abs(angle[0] - turns * QUARTER) > tol else int(turns)
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _is_small(angle: Floats, tol: float) -> bool:
     """Whether an angle is almost 0 and has no symbolic part."""
     return abs(angle[0]) <= tol and _is_number(angle)
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _is_number(angle: Floats) -> bool:
     for k in range(1, len(angle)):  # noqa: SIM110 - a loop, for Numba
         if abs(angle[k]) > ROUNDING:
@@ -338,7 +339,7 @@ def _is_number(angle: Floats) -> bool:
     return True
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _step(
     frame: Strings, power: Ints, wires: Ints, axes: Ints, string: Strings, r: int, quarter: int
 ) -> None:
@@ -350,7 +351,7 @@ def _step(
                 power[row] = _turn(string, r, frame[row], power[row], quarter)
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _bucket(strings: Strings, begin: Ints, at: int, buckets: int) -> int:
     """A hash of an element's first string; a wall on no wires has none."""
     x = np.uint64(0x9E3779B97F4A7C15)
@@ -360,7 +361,7 @@ def _bucket(strings: Strings, begin: Ints, at: int, buckets: int) -> int:
     return int(x & np.uint64(buckets - 1))
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _forget(first: Ints, after: Ints, bucket: int, at: int) -> None:
     """Take an element out of its bucket."""
     if first[bucket] == at:
@@ -372,7 +373,7 @@ def _forget(first: Ints, after: Ints, bucket: int, at: int) -> None:
     after[one] = after[at]
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _equal(strings: Strings, powers: Ints, begin: Ints, a: int, b: int, signed: bool) -> bool:
     """Whether two elements have the same strings; those of walls with their signs."""
     size = begin[a + 1] - begin[a]
@@ -386,7 +387,7 @@ def _equal(strings: Strings, powers: Ints, begin: Ints, a: int, b: int, signed: 
     return True
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _commute(strings: Strings, begin: Ints, a: int, b: int) -> bool:
     for i in range(begin[a], begin[a + 1]):
         for j in range(begin[b], begin[b + 1]):
