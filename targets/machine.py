@@ -112,6 +112,15 @@ class MachineDevice(cirq.Device):
         """Qubits and the coupling graph."""
         return self._metadata
 
+    def validate_moment(self, moment: cirq.Moment) -> None:
+        """Raise ValueError unless the machine runs all operations of the moment."""
+        qubits, classes = self._metadata.qubit_set, self._classes
+        for operation in moment.operations:
+            # A plain pulse on one qubit is what most operations are: it takes no longer look.
+            plain = type(operation) is cirq.GateOperation and type(operation.gate) in classes
+            if not plain or len(operation.qubits) > 1 or operation.qubits[0] not in qubits:
+                self.validate_operation(operation)
+
     def validate_operation(self, operation: cirq.Operation) -> None:
         """Raise ValueError unless the machine runs the operation."""
         for qubit in operation.qubits:

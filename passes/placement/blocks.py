@@ -35,6 +35,7 @@ _CX: Final = BY_NAME["cx"].code
 _X, _Y, _Z = 0, 1, 2
 _AXIS: Final = {BY_NAME["rx"].code: _X, BY_NAME["ry"].code: _Y, BY_NAME["rz"].code: _Z}
 _Z_AXIS: Final = AXES.index("Z")
+_UNITS: Final = np.eye(3)
 
 
 @dataclass(eq=False)
@@ -210,12 +211,12 @@ def find_blocks(circuit: Circuit) -> list[int | Block]:
     turns, phases = su2.quaternions(circuit.op, circuit.angles)
     symbolic, after = circuit.symbolic_rows, _next_rows(circuit)
     terms = _terms(circuit)
-    for row in range(len(circuit)):
-        wires = [w for w in circuit.wires[row].tolist() if w >= 0]
-        op = int(circuit.op[row])
-        if single[row]:
+    columns = circuit.op.tolist(), circuit.wires.tolist(), circuit.angles[:, 0].tolist(), single.tolist()
+    for row, (op, ends, angle, alone) in enumerate(zip(*columns, strict=True)):
+        wires = [w for w in ends if w >= 0]
+        if alone:
             block = scan.open.get(wires[0])
-            known = _rotation(op, turns[row], bool(symbolic[row]), float(circuit.angles[row, 0]))
+            known = _rotation(op, turns[row], bool(symbolic[row]), angle) if block else None
             if block and known and block.turn(*known, terms.get(row, {}), float(phases[row]), row):
                 continue
             scan.plain(row, wires)
@@ -237,7 +238,7 @@ def find_blocks(circuit: Circuit) -> list[int | Block]:
 def _rotation(op: int, turn: Floats, symbolic: bool, angle: float) -> tuple[Floats, float] | None:
     """Axis (unit vector) and angle (radians) of a row; None if it is no rotation about a known axis."""
     if op in _AXIS:
-        return np.eye(3)[_AXIS[op]], angle
+        return _UNITS[_AXIS[op]], angle
     if symbolic:
         return None
     length = float(np.linalg.norm(turn[1:]))
@@ -262,8 +263,9 @@ def _next_rows(circuit: Circuit) -> Ints:
     """Shape (rows, 2): the next row on each of the first two wires, or -1."""
     out = np.full((len(circuit), 2), -1, dtype=np.int64)
     last: dict[int, int] = {}
+    wires = circuit.wires.tolist()
     for row in range(len(circuit) - 1, -1, -1):
-        for k, wire in enumerate(circuit.wires[row].tolist()):
+        for k, wire in enumerate(wires[row]):
             if wire >= 0:
                 if k < 2:
                     out[row, k] = last.get(wire, -1)

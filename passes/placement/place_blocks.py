@@ -117,7 +117,7 @@ class PlaceBlocks:
 
     def _may_gain(self, circuit: Circuit) -> bool:
         """Whether the beginning of a circuit has blocks enough; not asked unless `least` is."""
-        if not self.least or len(circuit) <= GLANCE:
+        if not self.least or len(circuit) <= 2 * GLANCE:
             return True
         part = replace(circuit.with_rows(np.arange(GLANCE)), phase=0.0)
         blocks = [piece for piece in find_blocks(part) if isinstance(piece, Block)]

@@ -250,13 +250,14 @@ def _plans(
 ) -> list[ChipMultiplexor]:
     """The walk, and for few parities the network, on given places."""
     near = np.ascontiguousarray(device.adjacency[np.ix_(places, places)])
-    out = []
-    if len(wanted) <= FEW and _is_connected(near):
-        out.append(_by_network(near, places, wanted, seed, residual))
     walked = _walked(near, places, wanted)
-    if walked is not None:
-        out.append(_restored(near, walked, seed, residual) if restore else walked)
-    return out
+    if walked is not None and restore:
+        walked = _restored(near, walked, seed, residual)
+    net = None
+    if len(wanted) <= FEW and _is_connected(near):
+        limit = 1 << 60 if walked is None else walked.two_qubit_count
+        net = _by_network(near, places, wanted, seed, residual, limit)
+    return [plan for plan in (net, walked) if plan is not None]
 
 
 def _is_connected(near: NDArray[np.bool_]) -> bool:
@@ -277,9 +278,9 @@ def _outputs(size: int, residual: int) -> NDArray[np.uint8]:
 
 
 def _by_network(
-    near: NDArray[np.bool_], places: Ints, wanted: Ints, seed: int, residual: int
-) -> ChipMultiplexor:
-    """Each parity by a Steiner tree, and every qubit given back."""
+    near: NDArray[np.bool_], places: Ints, wanted: Ints, seed: int, residual: int, limit: int
+) -> ChipMultiplexor | None:
+    """Each parity by a Steiner tree, and every qubit given back; None if that takes more CX than `limit`."""
     size = len(places)
     eye = _outputs(size, residual)
     masks = wanted | 1 << (size - 1)
@@ -287,9 +288,8 @@ def _by_network(
     if size == 1:
         steps = np.array([[-1, 0, k] for k in range(len(wanted))], dtype=np.int64).reshape(-1, 3)
         return ChipMultiplexor(places, steps, wanted, np.zeros(1, dtype=np.int64), eye)
-    net = steiner.synthesise(eye, parities, _neighbours(near), seed)
-    assert net is not None
-    return ChipMultiplexor(places, net.steps, wanted, net.place, eye)
+    net = steiner.synthesise(eye, parities, _neighbours(near), seed, limit=limit)
+    return None if net is None else ChipMultiplexor(places, net.steps, wanted, net.place, eye)
 
 
 def _walked(near: NDArray[np.bool_], places: Ints, wanted: Ints) -> ChipMultiplexor | None:
