@@ -42,7 +42,7 @@ EXEMPT = {"", "data"}
 AT_HOME = {
     "cirq": ("interop", "targets"),
     "cirq_google": ("interop", "targets"),
-    "numba": ("kernels.py",),
+    "numba": ("jit.py", "kernels.py"),
 }
 """Foreign library -> layers or file names that may import it at all."""
 
