@@ -1,7 +1,7 @@
 """Hot loops of placement and routing: arrays in, arrays out.
 
-`Dag`, `Chip` and `_State` are named bundles of arrays (Numba passes them as plain tuples). What the inner loops
-see are views that own nothing (`_bare`), and functions that make no array count no references
+`Dag`, `Chip` and `_State` are named bundles of arrays (Numba passes them as plain tuples). What the inner
+loops see are views that own nothing (`_bare`), and functions that make no array count no references
 (`circuit/jit.py`): counting took nine tenths of the time, and more where threads share a circuit.
 """
 
@@ -1259,7 +1259,7 @@ def _tolls() -> Any:
 
 
 @inline
-def _drawn(state: int) -> tuple[int, int]:
+def _drawn(state: Any) -> tuple[Any, Any]:
     """`_random` of a state that is kept in a register: the next one, and the number."""
     state ^= state >> np.uint64(12)
     state ^= state << np.uint64(25)
@@ -1268,7 +1268,7 @@ def _drawn(state: int) -> tuple[int, int]:
 
 
 @inline
-def _scaled(drawn: int, n: int) -> int:
+def _scaled(drawn: Any, n: int) -> Any:
     """A number below n from 32 random bits."""
     return np.int64((drawn * np.uint64(n)) >> _HALF)
 
