@@ -99,7 +99,7 @@ def _angle(circuit: Circuit, slot: int, constant: float) -> str:
         size = "" if abs(coefficient) == 1.0 else f"{abs(coefficient)!r}*"
         text += _signed(text, coefficient < 0, size + _name(circuit.params[index].name))
     if not text:
-        return repr(float(constant))
+        return repr(float(constant) + 0.0)  # never -0.0, which reads back as 0.0
     return text + (_signed(text, constant < 0, repr(abs(constant))) if constant else "")
 
 

@@ -51,6 +51,13 @@ def test_comments_blank_lines_and_other_spacing():
     assert same(circuit, from_text("qubits 2\nparams a\nrx(-1.5*a + 2.0) q0\ncx q1 q0"))
 
 
+def test_no_minus_before_zero():
+    builder = Builder(["x"])
+    builder.add("rx", [0], [-0.0])
+    text = to_text(builder.build())
+    assert "rx(0.0)" in text and to_text(from_text(text)) == text
+
+
 @given(circuits(walls=False))
 def test_round_trip(circuit):
     text = to_text(circuit)
