@@ -68,7 +68,7 @@ gates may nearly fit: all starts are annealed while such a one leads, and so man
 loose circuits (see `_LOOSE`)."""
 _RICH, _AHEAD = 2.0, 0.95
 """Times as many passes where an annealed layout is so far ahead: there is much to find."""
-_LOOSE: Final = 8.0
+_LOOSE: Final = 6.0
 """The same for large circuits most of whose gates commute, as QAOA: there each pass ends elsewhere."""
 _LOOSE_QUBITS, _LOOSE_WIDE, _LOOSE_GATES, _LOOSE_ERA = 30, 60, 300, 3.5
 """Such have so many qubits (up to the second number the factor grows with them) and gates, and so many that
