@@ -62,10 +62,11 @@ commute."""
 _MORE: Final = 2.5
 _HUGE: Final = 160_000.0
 """Work of a pass from which on there are fewer passes."""
-_SPARSE, _LONG_ANNEALING, _LOOSE_ANNEALING = 2.5, 5, 3
+_SPARSE, _LONG_ANNEALING, _LOOSE_ANNEALING = 2.5, (5.0, 12.0), 3.0
+_WIDE: Final = 54
 """Where, not on a line or a ring, qubits interact in at most so many times as many pairs as are coupled, the
-gates may nearly fit: all starts are annealed while such a one leads, and so many times as long; the last for
-loose circuits (see `_LOOSE`)."""
+gates may nearly fit: all starts are annealed while such a one leads, and so many times as long, the second on
+so many qubits or more; the third for loose circuits (see `_LOOSE`)."""
 _RICH, _AHEAD = 2.0, 0.95
 """Times as many passes where an annealed layout is so far ahead: there is much to find."""
 _LOOSE: Final = 6.0
@@ -305,8 +306,10 @@ class Contest:
         if not anneals:
             return layout
         tie, pick = field.ties[number // _ANNEALED % len(field.ties)], int(rng.integers(1 << 30))
-        length = _LOOSE_ANNEALING if field.is_loose else _LONG_ANNEALING
-        steps = annealing_steps(field.problem, length if field.is_sparse else 1)
+        least, most = _LONG_ANNEALING
+        longer = min(most, max(least, most * field.problem.size / _WIDE))
+        longer = _LOOSE_ANNEALING if field.is_loose else longer
+        steps = annealing_steps(field.problem, longer if field.is_sparse else 1.0)
         return annealed(field.problem, self.device, field.home, layout, tie, steps, pick)
 
     # --- the end

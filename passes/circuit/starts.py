@@ -26,7 +26,7 @@ _NOISE: Final = (0.1, 0.5, 1.0, 0.1, 0.5, 50.0)
 _ANNEAL: Final = 100
 _ANNEAL_LEAST, _ANNEAL_MOST = 100, 1_000
 """Exchanges of annealing for each gate; least and most for each qubit."""
-_ANNEAL_WIDE, _ANNEAL_SHARE = 80, 0.15
+_ANNEAL_WIDE, _ANNEAL_SHARE = 54, 0.15
 """Circuits on fewer qubits find as good a layout with fewer exchanges: in proportion, down to that share."""
 
 
@@ -189,7 +189,7 @@ def grown(problem: Problem, device: Device, home: Layout, number: int, rng: np.r
     return layout
 
 
-def annealing_steps(problem: Problem, length: int) -> int:
+def annealing_steps(problem: Problem, length: float) -> int:
     """Exchanges that `annealed` tries, `length` times as many as usual."""
     size, gates = problem.size, len(problem.eras.hard)
     share = min(1.0, max(_ANNEAL_SHARE, size / _ANNEAL_WIDE))
