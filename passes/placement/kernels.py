@@ -6,6 +6,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from qattn_compiler.circuit.jit import plain
 from qattn_compiler.synth.chip_state_kernels import LATE, SOON, uniform, walk
 
 Ints = NDArray[np.int64]
@@ -35,7 +36,7 @@ def toward(near: NDArray[np.bool_], parent: Ints, distance: Ints) -> None:
         at += 1
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def exchanged(parent: Ints, goal: int, wires: Ints) -> None:
     """Write on which wire each content is after the last one has been swapped to a goal, hop by hop."""
     size = len(parent)
@@ -137,7 +138,7 @@ def block_cost(
     return APART * flips * apart / level
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _beside(
     adjacent: NDArray[np.bool_],
     places: Ints,

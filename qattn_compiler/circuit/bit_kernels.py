@@ -26,3 +26,14 @@ def lowest_bit(typing_context: Any, word: Any) -> Any:
         return builder.cttz(arguments[0], context.get_constant(types.boolean, True))
 
     return types.int64(types.uint64), made
+
+
+@intrinsic
+def highest_bit(typing_context: Any, word: Any) -> Any:
+    """The number of the highest set bit of a word (int64), as int64; -1 if it is 0."""
+
+    def made(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        zeros = builder.ctlz(arguments[0], context.get_constant(types.boolean, False))
+        return builder.sub(context.get_constant(types.int64, 63), zeros)
+
+    return types.int64(types.int64), made

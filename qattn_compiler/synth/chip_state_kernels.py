@@ -12,6 +12,9 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from qattn_compiler.circuit.bit_kernels import highest_bit
+from qattn_compiler.circuit.jit import plain
+
 Ints = NDArray[np.int64]
 
 PATHS = 1200
@@ -25,20 +28,11 @@ SOON, LATE = 1.0, 1.0
 """What the search for places takes for a walk's `soon` and `late`."""
 
 
-@numba.njit(cache=True, nogil=True)
-def _order(mask: int) -> int:
-    """The highest bit of a mask; -1 for 0."""
-    order = -1
-    while mask:
-        mask >>= 1
-        order += 1
-    return order
-
-
-@numba.njit(cache=True, nogil=True)
+@plain
 def _distances(adjacent: NDArray[np.bool_], target: int, distance: Ints, queue: Ints) -> int:
     """Hops from the target, and the qubits in that order; how many are reached."""
-    distance[:] = len(distance) + 1
+    for v in range(len(distance)):
+        distance[v] = len(distance) + 1
     distance[target], queue[0], reached = 0, target, 1
     at = 0
     while at < reached:
@@ -51,11 +45,13 @@ def _distances(adjacent: NDArray[np.bool_], target: int, distance: Ints, queue: 
     return reached
 
 
-@numba.njit(cache=True, nogil=True)
-def _paths(adjacent: NDArray[np.bool_], target: int, pool: Ints, length: Ints) -> int:
-    """Paths that end at a neighbour of the target and avoid the target, shortest first; how many."""
+@plain
+def _paths(
+    adjacent: NDArray[np.bool_], target: int, pool: Ints, length: Ints, reached: NDArray[np.bool_]
+) -> int:
+    """Paths that end at a neighbour of the target and avoid the target, shortest first; how many. `reached`
+    of shape (qubits, qubits) is all False."""
     size, count = len(adjacent), 0
-    reached = np.zeros((size, size), dtype=np.bool_)
     for u in range(size):
         if adjacent[target, u]:
             pool[count, 0], length[count] = u, 1
@@ -74,7 +70,8 @@ def _paths(adjacent: NDArray[np.bool_], target: int, pool: Ints, length: Ints) -
                     known = known or pool[number, k] == v
                 if known:
                     continue
-                pool[count, :steps] = pool[number, :steps]
+                for k in range(steps):
+                    pool[count, k] = pool[number, k]
                 pool[count, steps], length[count] = v, steps + 1
                 reached[pool[number, 0], v] = True
                 count += 1
@@ -90,12 +87,12 @@ def _coordinates(masks: Ints, queue: Ints, reached: int, basis: Ints, coordinate
     row, made = np.zeros(64, dtype=np.int64), np.zeros(64, dtype=np.int64)
     for k in range(1, reached):
         rest, coordinates = masks[queue[k]], 0
-        while rest and pivot[_order(rest)] >= 0:
-            at = pivot[_order(rest)]
+        while rest and pivot[highest_bit(rest)] >= 0:
+            at = pivot[highest_bit(rest)]
             rest ^= row[at]
             coordinates ^= made[at]
         if rest:
-            pivot[_order(rest)], row[size], made[size] = size, rest, coordinates ^ (1 << size)
+            pivot[highest_bit(rest)], row[size], made[size] = size, rest, coordinates ^ (1 << size)
             basis[size] = masks[queue[k]]
             coordinates = 1 << size
             size += 1
@@ -103,17 +100,18 @@ def _coordinates(masks: Ints, queue: Ints, reached: int, basis: Ints, coordinate
     return size
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _nearest(coordinate: Ints, distance: Ints, target: int, orders: int, nearest: Ints) -> None:
     """For each order, how far the nearest line of that order is from the target."""
-    nearest[:orders] = len(coordinate)
+    for order in range(orders):
+        nearest[order] = len(coordinate)
     for u in range(len(coordinate)):
-        order = _order(coordinate[u])
+        order = highest_bit(coordinate[u])
         if u != target and order >= 0:
             nearest[order] = min(nearest[order], distance[u])
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _provide(
     coordinate: Ints,
     wanted: int,
@@ -139,9 +137,10 @@ def _provide(
         total = 0
         for k in range(length[number]):
             total ^= coordinate[pool[number, k]]
-        if _order(total) != wanted:
+        if highest_bit(total) != wanted:
             continue
-        trial[:] = coordinate
+        for u in range(len(trial)):
+            trial[u] = coordinate[u]
         for k in range(length[number] - 1, 0, -1):
             trial[pool[number, k - 1]] ^= trial[pool[number, k]]
         _nearest(trial, distance, target, orders, nearest)
@@ -187,8 +186,8 @@ def walk(
     basis, coordinate = np.zeros(64, dtype=np.int64), np.zeros(size, dtype=np.int64)
     if _coordinates(masks, queue, reached, basis, coordinate) < level:
         return -1, 0
-    pool, length = np.zeros((PATHS, size), dtype=np.int64), np.zeros(PATHS, dtype=np.int64)
-    paths = _paths(adjacent, target, pool, length)
+    pool, length = np.empty((PATHS, size), dtype=np.int64), np.empty(PATHS, dtype=np.int64)
+    paths = _paths(adjacent, target, pool, length, np.zeros((size, size), dtype=np.bool_))
     ideal, nearest = np.zeros(64, dtype=np.int64), np.zeros(64, dtype=np.int64)
     _nearest(coordinate, distance, target, level, ideal)
     trial = np.zeros(size, dtype=np.int64)
@@ -200,7 +199,7 @@ def walk(
             wanted += 1
         hit = -1
         for u in range(size):
-            if adjacent[target, u] and _order(coordinate[u]) == wanted:
+            if adjacent[target, u] and highest_bit(coordinate[u]) == wanted:
                 hit = u
                 break
         if hit < 0:
@@ -239,7 +238,7 @@ def walk(
     return count, steps
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _mask(coordinates: int, basis: Ints, level: int) -> int:
     mask = 0
     for k in range(level):
@@ -277,7 +276,7 @@ def cost(adjacent: NDArray[np.bool_], places: Ints, cap: int, none: Ints, alone:
     return total
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def uniform(state: NDArray[np.uint64]) -> float:
     """Uniform in [0, 1): xorshift."""
     x = state[0]
@@ -354,7 +353,7 @@ def search(
     return least, best
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _beside(
     adjacent: NDArray[np.bool_], places: Ints, inside: NDArray[np.bool_], state: NDArray[np.uint64]
 ) -> int:

@@ -8,6 +8,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from qattn_compiler.circuit.jit import plain
+
 U8 = NDArray[np.uint8]
 I32 = NDArray[np.int32]
 I64 = NDArray[np.int64]
@@ -28,6 +30,12 @@ _STAR: Final = 6
 """Outputs made of this many wires are worth a walk."""
 _WORK: Final = 240
 """How many terminals are joined to trees for each of them, over all roots."""
+_SEEN: Final = 0
+_BACK: Final = 1
+_INSIDE: Final = 2
+_QUEUE: Final = 3
+_ROOM: Final = 4
+"""Rows of the room in which trees are grown."""
 
 
 @numba.njit(cache=True, nogil=True)
@@ -91,8 +99,14 @@ def inverse(matrix: U8) -> U8:
 
 
 @numba.njit(cache=True, nogil=True)
+def _room(size: int) -> I64:
+    """Where `_tree` works: see there."""
+    return np.zeros((_ROOM, size), dtype=np.int64)
+
+
+@plain
 def _tree(
-    ones: U8, root: int, alive: Bools, neighbours: I32, order: I64, parent: I64, limit: int
+    ones: U8, root: int, alive: Bools, neighbours: I32, order: I64, parent: I64, room: I64, limit: int
 ) -> tuple[int, int]:
     """A tree that joins the root with all wires where `ones` is 1.
 
@@ -105,6 +119,7 @@ def _tree(
         neighbours: shape (wires, degree), -1 fills up.
         order: shape (wires,): filled with the tree, parents before children.
         parent: shape (wires,): filled with the parents of the tree's wires.
+        room: of `_room`: when each wire was last seen, from where, whether it is in the tree, and a queue.
         limit: stop when the tree costs that many CX or more.
 
     Returns:
@@ -114,48 +129,28 @@ def _tree(
     left = 0
     for q in range(size):
         left += ones[q] and q != root
-    inside = np.zeros(size, dtype=np.bool_)
-    inside[root] = True
+        room[_SEEN, q] = room[_INSIDE, q] = 0
+    room[_INSIDE, root] = 1
     order[0] = root
     count = 1
     cost = 0 if ones[root] else 1
-    seen = np.zeros(size, dtype=np.int64)
-    back = np.zeros(size, dtype=np.int64)
-    queue = np.zeros(size, dtype=np.int64)
     turn = 0
     while left:
         turn += 1
-        end = count
-        for i in range(count):
-            queue[i] = order[i]
-            seen[order[i]] = turn
-        head, found = 0, -1
-        while found < 0:
-            if head == end:
-                return -1, 1 << 60
-            u = queue[head]
-            head += 1
-            for v in neighbours[u]:
-                if v < 0 or not alive[v] or seen[v] == turn:
-                    continue
-                seen[v] = turn
-                back[v] = u
-                if ones[v]:
-                    found = v
-                    break
-                queue[end] = v
-                end += 1
+        found = _next_wire(ones, alive, neighbours, order, count, room, turn)
+        if found < 0:
+            return -1, 1 << 60
         length = 0
         u = found
-        while not inside[u]:
+        while not room[_INSIDE, u]:
             length += 1
-            u = back[u]
+            u = room[_BACK, u]
         u = found
         for i in range(length):
             order[count + length - 1 - i] = u
-            parent[u] = back[u]
-            inside[u] = True
-            u = back[u]
+            parent[u] = room[_BACK, u]
+            room[_INSIDE, u] = 1
+            u = room[_BACK, u]
         count += length
         cost += 2 * length - 1
         left -= 1
@@ -164,7 +159,34 @@ def _tree(
     return count, cost if count > 1 else 0
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
+def _next_wire(
+    ones: U8, alive: Bools, neighbours: I32, order: I64, count: int, room: I64, turn: int
+) -> int:
+    """The wanted wire that is nearest to the tree of the first `count` of `order`, breadth first; -1 if there
+    is none."""
+    end = count
+    for i in range(count):
+        room[_QUEUE, i] = order[i]
+        room[_SEEN, order[i]] = turn
+    head = 0
+    while head < end:
+        u = room[_QUEUE, head]
+        head += 1
+        for j in range(neighbours.shape[1]):
+            v = neighbours[u, j]
+            if v < 0 or not alive[v] or room[_SEEN, v] == turn:
+                continue
+            room[_SEEN, v] = turn
+            room[_BACK, v] = u
+            if ones[v]:
+                return v
+            room[_QUEUE, end] = v
+            end += 1
+    return -1
+
+
+@plain
 def _add(table: U8, source: int, target: int) -> None:
     """Add a row to another over GF(2). A loop: Numba takes long to compile the same in one expression."""
     for k in range(table.shape[1]):
@@ -210,7 +232,7 @@ def _eliminate(
     size = len(column)
     order = np.zeros(size, dtype=np.int64)
     parent = np.zeros(size, dtype=np.int64)
-    length, _ = _tree(column, root, alive, neighbours, order, parent, 1 << 60)
+    length, _ = _tree(column, root, alive, neighbours, order, parent, _room(size), 1 << 60)
     for i in range(length - 1, 0, -1):
         v = order[i]
         p = parent[v]
@@ -235,27 +257,29 @@ def _weights(table: U8) -> I64:
     return out
 
 
-@numba.njit(cache=True, nogil=True)
-def _is_cut(vertex: int, alive: Bools, neighbours: I32, queue: I64) -> bool:
+@plain
+def _is_cut(vertex: int, alive: Bools, neighbours: I32, room: I64) -> bool:
     """Whether the living wires fall apart without that one."""
     total, first = 0, -1
     for q in range(len(alive)):
+        room[_SEEN, q] = 0
         if alive[q] and q != vertex:
             total += 1
             first = q
     if not total:
         return False
-    seen = np.zeros(len(alive), dtype=np.bool_)
-    seen[vertex] = seen[first] = True
-    queue[0] = first
+    room[_SEEN, vertex] = room[_SEEN, first] = 1
+    room[_QUEUE, 0] = first
     head, end = 0, 1
     while head < end:
-        for v in neighbours[queue[head]]:
-            if v >= 0 and alive[v] and not seen[v]:
-                seen[v] = True
-                queue[end] = v
-                end += 1
+        u = room[_QUEUE, head]
         head += 1
+        for j in range(neighbours.shape[1]):
+            v = neighbours[u, j]
+            if v >= 0 and alive[v] and not room[_SEEN, v]:
+                room[_SEEN, v] = 1
+                room[_QUEUE, end] = v
+                end += 1
     return end < total
 
 
@@ -267,9 +291,10 @@ def _choose(tables: Any, alive: Bools, open_columns: Bools, neighbours: I32, hea
     weight = _weights(wanted) + _weights(dual)
     order = np.zeros(size, dtype=np.int64)
     parent = np.zeros(size, dtype=np.int64)
+    room = _room(size)
     free = np.zeros(size, dtype=np.bool_)
     for q in range(size):
-        free[q] = alive[q] and not _is_cut(q, alive, neighbours, order)
+        free[q] = alive[q] and not _is_cut(q, alive, neighbours, room)
     is_left = False
     for column in range(size):
         if not open_columns[column]:
@@ -295,9 +320,9 @@ def _choose(tables: Any, alive: Bools, open_columns: Bools, neighbours: I32, hea
             if tries == 0:
                 break
             tries -= 1
-            _, cost = _tree(one, root, alive, neighbours, order, parent, best_cost)
+            _, cost = _tree(one, root, alive, neighbours, order, parent, room, best_cost)
             if cost < best_cost:
-                cost += _tree(other, root, alive, neighbours, order, parent, best_cost - cost)[1]
+                cost += _tree(other, root, alive, neighbours, order, parent, room, best_cost - cost)[1]
             if cost < best_cost:
                 best_cost, best_wire, best_column = cost, root, column
     return best_wire, best_column
@@ -309,6 +334,7 @@ def _lightest(waiting: U8, left: Bools, weight: I64, alive: Bools, neighbours: I
     size = len(alive)
     order = np.zeros(size, dtype=np.int64)
     parent = np.zeros(size, dtype=np.int64)
+    room = _room(size)
     rank = np.argsort(weight)
     best_cost, best = 1 << 60, -1
     for k in rank:
@@ -318,7 +344,7 @@ def _lightest(waiting: U8, left: Bools, weight: I64, alive: Bools, neighbours: I
             break
         column = waiting[:, k].copy()
         root = column.argmax()
-        _, cost = _tree(column, root, alive, neighbours, order, parent, best_cost)
+        _, cost = _tree(column, root, alive, neighbours, order, parent, room, best_cost)
         if cost < best_cost:
             best_cost, best = cost, k
     return best
@@ -346,23 +372,25 @@ def _best_root(column: U8, alive: Bools, neighbours: I32, tables: Any) -> int:
     return root
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _gain(v: int, ones: U8, alive: Bools, covered: Bools, neighbours: I32, border: int) -> tuple[int, int]:
     """How many CX a path saves if it goes on to a wire, and how much that wire is to be liked."""
     # a move costs 2, or 3 over a wire that is not wanted; wires beside the path cost 1 instead of 2
     gain = -(0 if ones[v] else 3) - (1 if covered[v] and ones[v] else 0)
     narrow = 0
-    for u in neighbours[v]:
+    for j in range(neighbours.shape[1]):
+        u = neighbours[v, j]
         if u < 0 or not ones[u] or not alive[u] or covered[u]:
             continue
         gain += 1
         narrow += border
-        for x in neighbours[u]:
+        for k in range(neighbours.shape[1]):
+            x = neighbours[u, k]
             narrow -= x >= 0 and ones[x] and not covered[x]
     return gain, narrow
 
 
-@numba.njit(cache=True, nogil=True)
+@plain
 def _holds(path: I64, length: int, v: int) -> bool:
     found = False
     for j in range(length):
