@@ -328,25 +328,36 @@ def _choose(tables: Any, alive: Bools, open_columns: Bools, neighbours: I32, hea
     return best_wire, best_column
 
 
+@plain
+def _ones(table: U8) -> int:
+    """How many there are."""
+    total = 0
+    for row in range(table.shape[0]):
+        for k in range(table.shape[1]):
+            total += table[row, k]
+    return total
+
+
 @numba.njit(cache=True, nogil=True)
 def _lightest(waiting: U8, left: Bools, weight: I64, alive: Bools, neighbours: I32) -> int:
     """The parity that takes fewest CX to stand on some wire."""
     size = len(alive)
     order = np.zeros(size, dtype=np.int64)
     parent = np.zeros(size, dtype=np.int64)
+    column = np.zeros(size, dtype=np.uint8)
     room = _room(size)
-    rank = np.argsort(weight)
     best_cost, best = 1 << 60, -1
-    for k in rank:
-        if not left[k]:
-            continue
-        if weight[k] - 1 >= best_cost:
+    for ones in range(1, size + 1):
+        if ones - 1 >= best_cost:
             break
-        column = waiting[:, k].copy()
-        root = column.argmax()
-        _, cost = _tree(column, root, alive, neighbours, order, parent, room, best_cost)
-        if cost < best_cost:
-            best_cost, best = cost, k
+        for k in range(len(left)):
+            if not left[k] or weight[k] != ones:
+                continue
+            for q in range(size):
+                column[q] = waiting[q, k]
+            _, cost = _tree(column, column.argmax(), alive, neighbours, order, parent, room, best_cost)
+            if cost < best_cost:
+                best_cost, best = cost, k
     return best
 
 
@@ -366,7 +377,7 @@ def _best_root(column: U8, alive: Bools, neighbours: I32, tables: Any) -> int:
         _, count = _eliminate(
             column.copy(), q, alive, neighbours, True, trial, np.zeros((64, 3), dtype=np.int64), 0
         )
-        score = 4 * count + _weights(trial[2]).sum() + _weights(trial[1]).sum()
+        score = 4 * count + _ones(trial[2]) + _ones(trial[1])
         if score < best:
             best, root = score, q
     return root
@@ -626,7 +637,7 @@ def network(
                 waiting[:, k] = 0
                 left[k] = False
                 stood += 1
-        if count - stood > limit:
+        if count - stood + len(left) - stood > limit:  # a CX makes one parity at most
             return steps[:0], place, -1
         k = _lightest(waiting, left, weight, alive, neighbours)
         if k < 0:
