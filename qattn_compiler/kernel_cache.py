@@ -24,8 +24,10 @@ MODULES: Final[dict[str, tuple[str, ...]]] = {
     "compile": (
         "qattn_compiler.circuit.bit_kernels",
         "qattn_compiler.circuit.kernels",
+        "qattn_compiler.circuit.random_kernels",
         "qattn_compiler.passes.circuit.block_kernels",
         "qattn_compiler.passes.circuit.kernels",
+        "qattn_compiler.passes.circuit.layout_kernels",
         "qattn_compiler.synth.chip_state_kernels",
         "qattn_compiler.synth.instantiate_kernels",
         "qattn_compiler.synth.near_kernels",

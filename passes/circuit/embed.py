@@ -98,8 +98,8 @@ def embedded(
     steps: int,
     rng: np.random.Generator,
 ) -> tuple[list[dict[int, int]], bool]:
-    """Ways to put pairs on couplings (`kernels.embed`), and whether these are all."""
-    from qattn_compiler.passes.circuit import kernels
+    """Ways to put pairs on couplings (`layout_kernels.embed`), and whether these are all."""
+    from qattn_compiler.passes.circuit import layout_kernels
 
     order = _outwards(pairs, size, rng)
     rank = np.empty(size, dtype=np.int64)
@@ -109,7 +109,7 @@ def embedded(
     begin = np.searchsorted(ends[:, 1], np.arange(len(order) + 1)).astype(np.int32)
     later = np.bincount(ends[:, 0], minlength=len(order)).astype(np.int32)
     pick = int(rng.integers(1 << 30))
-    ways, is_all = kernels.embed(
+    ways, is_all = layout_kernels.embed(
         begin, ends[:, 0].astype(np.int32), later, chip.neighbours, near, most, steps, pick
     )
     return [dict(zip(order, way.tolist(), strict=True)) for way in ways], bool(is_all)
@@ -158,18 +158,18 @@ def chain(
     chip: Chip, length: int, closed: bool, steps: int, seed: int, allowed: NDArray[np.bool_] | None = None
 ) -> NDArray[np.int32]:
     """A ring of that length, or a path that is at most that long; of qubits that are allowed."""
-    from qattn_compiler.passes.circuit import kernels
+    from qattn_compiler.passes.circuit import layout_kernels
 
     if allowed is None:
         allowed = np.ones(len(chip.neighbours), dtype=np.bool_)
     if closed:
-        return np.asarray(kernels.ring(chip.neighbours, allowed, length, steps, seed))
+        return np.asarray(layout_kernels.ring(chip.neighbours, allowed, length, steps, seed))
     # A path is cut from a ring where there is one: rings grow by bumps and do not get stuck at their ends.
-    around = kernels.ring(chip.neighbours, allowed, max(4, length + length % 2), steps, seed)
+    around = layout_kernels.ring(chip.neighbours, allowed, max(4, length + length % 2), steps, seed)
     if len(around):
         cut = seed % len(around)
         return np.asarray(np.roll(around, cut)[:length])
-    return np.asarray(kernels.long_path(chip.neighbours, allowed, length, steps, seed))
+    return np.asarray(layout_kernels.long_path(chip.neighbours, allowed, length, steps, seed))
 
 
 def orders(problem: Problem) -> tuple[list[list[int]], list[list[int]]]:

@@ -1,7 +1,7 @@
-"""Hot loops of placement and routing: arrays in, arrays out.
+"""Hot loops of routing: arrays in, arrays out.
 
 `Dag`, `Chip` and `_State` are named bundles of arrays (Numba passes them as plain tuples). What the inner
-loops see are views that own nothing (`_bare`), and functions that make no array count no references
+loops see are views that own nothing (`jit.bare`), and functions that make no array count no references
 (`circuit/jit.py`): counting took nine tenths of the time, and more where threads share a circuit.
 """
 
@@ -11,11 +11,10 @@ from typing import Any, Final, NamedTuple
 
 import numba
 import numpy as np
-from numba.core import cgutils
-from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from qattn_compiler.circuit.jit import inline, plain
+from qattn_compiler.circuit.jit import bare, inline, keep, plain
+from qattn_compiler.circuit.random_kernels import below, seeded
 
 I32 = NDArray[np.int32]
 I64 = NDArray[np.int64]
@@ -65,10 +64,6 @@ _LEAST_PATIENCE: Final = 8.0
 _ALBUM: Final = 2_000_000
 """Whole numbers that the copies of states may take."""
 _DECAY_RESET: Final = 5
-_HOT, _COLD = 3.0, 0.2
-_COOLED: Final = 256
-"""Annealing: the first and the last temperature, in hops; steps at one temperature."""
-_HALF, _LOW, _TOLL = np.uint64(32), np.uint64(0xFFFFFFFF), np.uint64(1023)
 
 # What the running block on a pair is: 0 nothing, 1..3 native gates and last a gate, 4 a bare SWAP, 5 two
 # gates' worth and last a SWAP, 6 three gates' worth and last a SWAP. CZ and SWAP together are an iSWAP, two
@@ -156,33 +151,6 @@ class _State(NamedTuple):
 
 
 @plain
-def _random(state: U64) -> Any:
-    """xorshift64*: our own generator, so that results do not depend on Numba's."""
-    x = state[0]
-    x ^= x >> np.uint64(12)
-    x ^= x << np.uint64(25)
-    x ^= x >> np.uint64(27)
-    state[0] = x
-    return x * np.uint64(2685821657736338717)
-
-
-@plain
-def _below(state: U64, n: int) -> Any:
-    return np.int64(_random(state) >> np.uint64(33)) % n
-
-
-@numba.njit(cache=True, nogil=True)
-def _seeded(seed: int) -> U64:
-    state = np.empty(1, dtype=np.uint64)
-    state[0] = np.uint64(seed) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(0x1234567)
-    if state[0] == np.uint64(0):
-        state[0] = np.uint64(1)
-    for _ in range(4):
-        _random(state)
-    return state
-
-
-@plain
 def _steps(out: F64, power: float) -> None:
     """Fill in what each distance 0, 1, ... counts, in units of the last step, from two hops to one."""
     out[0] = 0.0
@@ -195,55 +163,32 @@ def _steps(out: F64, power: float) -> None:
 
 
 class _Rooms(NamedTuple):
-    """Memory for a `_State`: nothing of it may be used once these are gone (`_keep`)."""
+    """Memory for a `_State`: nothing of it may be used once these are gone (`jit.keep`)."""
 
     whole: I32
     long: I64
     real: F64
 
 
-@intrinsic
-def _bare(typing: Any, array: Any) -> Any:
-    """A view of an array that owns nothing: whoever calls keeps the array alive."""
-
-    def build(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        view = cgutils.create_struct_proxy(signature.return_type)(context, builder, value=args[0])
-        view.meminfo = cgutils.get_null_value(view.meminfo.type)
-        view.parent = cgutils.get_null_value(view.parent.type)
-        return view._getvalue()
-
-    return array(array), build
-
-
-@intrinsic
-def _keep(typing: Any, rooms: Any) -> Any:
-    """Nothing; but until here the rooms are alive."""
-
-    def build(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return context.get_dummy_value()
-
-    return numba.types.none(rooms), build
-
-
 @numba.njit(cache=True, nogil=True)
 def _bare_dag(d: Dag) -> Dag:
     return Dag(
-        _bare(d.first),
-        _bare(d.second),
-        _bare(d.first_era),
-        _bare(d.second_era),
-        _bare(d.weight),
-        _bare(d.touch_start),
-        _bare(d.touch),
-        _bare(d.start),
-        _bare(d.after),
-        _bare(d.waits),
+        bare(d.first),
+        bare(d.second),
+        bare(d.first_era),
+        bare(d.second_era),
+        bare(d.weight),
+        bare(d.touch_start),
+        bare(d.touch),
+        bare(d.start),
+        bare(d.after),
+        bare(d.waits),
     )
 
 
 @numba.njit(cache=True, nogil=True)
 def _bare_chip(c: Chip) -> Chip:
-    return Chip(_bare(c.neighbours), _bare(c.mirror), _bare(c.distance), _bare(c.error))
+    return Chip(bare(c.neighbours), bare(c.mirror), bare(c.distance), bare(c.error))
 
 
 @numba.njit(cache=True, nogil=True)
@@ -262,13 +207,13 @@ def _rooms(dag: Dag, chip: Chip, logical: int, size: int) -> _Rooms:
 @numba.njit(cache=True, nogil=True, forceinline=True)
 def _whole(rooms: _Rooms, at: int, count: int) -> tuple[I32, int]:
     """The next `count` whole numbers of the room from `at` on; and what is next then."""
-    return _bare(rooms.whole[at : at + count]), at + count
+    return bare(rooms.whole[at : at + count]), at + count
 
 
 @numba.njit(cache=True, nogil=True, forceinline=True)
 def _real(rooms: _Rooms, at: int, count: int) -> tuple[F64, int]:
     """The same of real numbers."""
-    return _bare(rooms.real[at : at + count]), at + count
+    return bare(rooms.real[at : at + count]), at + count
 
 
 @numba.njit(cache=True, nogil=True)
@@ -314,7 +259,7 @@ def _views(dag: Dag, chip: Chip, logical: int, size: int, rooms: _Rooms) -> _Sta
         last,
         near,
         stale,
-        _bare(gain.reshape((logical, degree))),
+        bare(gain.reshape((logical, degree))),
         ahead,
         ahead_head,
         ahead_next,
@@ -323,12 +268,12 @@ def _views(dag: Dag, chip: Chip, logical: int, size: int, rooms: _Rooms) -> _Sta
         partner,
         block,
         era,
-        _bare(still_open.reshape((n, degree))),
-        _bare(opener.reshape((n, degree))),
+        bare(still_open.reshape((n, degree))),
+        bare(opener.reshape((n, degree))),
         noted,
-        _bare(rooms.long[:n]),
+        bare(rooms.long[:n]),
         decay,
-        _bare(rooms.long[n:]),
+        bare(rooms.long[n:]),
         error,
         scratch,
         trace,
@@ -690,7 +635,7 @@ def _pick_swap(dag: Dag, chip: Chip, s: _State, knobs: F64, rng: U64) -> tuple[i
                 best, best_p, best_q, ties = score, p, q, 1
             elif score < best + 1e-9:
                 ties += 1
-                if _below(rng, ties) == 0:
+                if below(rng, ties) == 0:
                     best_p, best_q = p, q
     s.tally[_WORK] += scored
     return best_p, best_q
@@ -841,12 +786,12 @@ def _go_on(
 @plain
 def _any_swap(dag: Dag, chip: Chip, s: _State, rng: U64) -> tuple[int, int]:
     """A random SWAP that touches the front layer."""
-    g = s.front[_below(rng, s.tally[_FRONT])]
-    p = s.place[dag.first[g] if _below(rng, 2) == 0 else dag.second[g]]
+    g = s.front[below(rng, s.tally[_FRONT])]
+    p = s.place[dag.first[g] if below(rng, 2) == 0 else dag.second[g]]
     degree = 1
     while degree < chip.neighbours.shape[1] and chip.neighbours[p, degree] >= 0:
         degree += 1
-    return p, chip.neighbours[p, _below(rng, degree)]
+    return p, chip.neighbours[p, below(rng, degree)]
 
 
 @numba.njit(cache=True, nogil=True)
@@ -896,15 +841,15 @@ def turn(
         d = _bare_dag(dag if way else back)
         s = _begin(d, chip, place, knobs, rooms)
         _fill_queue(s)
-        out = _bare(events) if way else nothing
-        rng = _seeded(seed if way else seed + 50)
+        out = bare(events) if way else nothing
+        rng = seeded(seed if way else seed + 50)
         ended = _go_on(d, chip, s, knobs, rng, out, np.int64(0), most if way else np.inf, none)
         work += s.tally[_WORK] + s.tally[_EVENTS]
         if not way:
             place = s.place.copy()
     total: float = (_score(s) * price).sum() if ended else np.inf
     end, used = s.place.copy(), s.tally[_EVENTS]
-    _keep(rooms)
+    keep(rooms)
     return place, end, total, work, used
 
 
@@ -993,7 +938,7 @@ def climb(
     Returns:
         the layout, the events, the total, and the work.
     """
-    rng = _seeded(seed + 77)
+    rng = seeded(seed + 77)
     spent, turned, backwards, size = 0, 0, 0, int(knobs[:, LOOKAHEAD].max())
     turns = max(1, min(12, budget // (8 * len(events) + 1)))
     rooms = _rooms(dag, chip, len(place), size)
@@ -1012,7 +957,7 @@ def climb(
             bound = s.trace.copy() + np.int32(slack)
         d = ways[backwards]
         trial_knobs = _shaken(knobs, rng)
-        cut = _below(rng, len(events))
+        cut = below(rng, len(events))
         k = np.searchsorted(album.event, cut, side="right") - 1
         _recall(album, k, rooms)
         _tune(s, trial_knobs)
@@ -1021,10 +966,10 @@ def climb(
         for i in range(at):
             out[i, 0] = events[i, 0]
             out[i, 1] = -1 if events[i, 0] >= 0 and events[i, 1] >= 2 * at else events[i, 1]
-        _follow(d, chip, s, events, at, cut, _bare(out))
+        _follow(d, chip, s, events, at, cut, bare(out))
         _fill_queue(s)
         limit = total / price[COST] + 4
-        ended = _go_on(d, chip, s, trial_knobs, rng, _bare(out), _below(rng, 3), limit, bound)
+        ended = _go_on(d, chip, s, trial_knobs, rng, bare(out), below(rng, 3), limit, bound)
         spent += s.tally[_WORK] - album.long[k, len(s.level) + _WORK] + 2 * (s.tally[_EVENTS] - at) + 20
         if not ended:
             continue
@@ -1042,7 +987,7 @@ def climb(
     if backwards:
         place, events = _ending(place, events), events[::-1].copy()
     place, events, total, album = _staged(ways[0], chip, s, rooms, place, events, knobs[0], price)
-    _keep(rooms)
+    keep(rooms)
     return place, events, total, spent
 
 
@@ -1098,448 +1043,11 @@ def _follow(dag: Dag, chip: Chip, s: _State, events: I32, begin: int, cut: int, 
 @numba.njit(cache=True, nogil=True)
 def _shaken(knobs: F64, rng: U64) -> Any:
     """A set of knobs somewhere around one of the given."""
-    out = knobs[_below(rng, len(knobs))].copy()
-    out[AHEAD_WEIGHT] *= 0.5 + _below(rng, 1000) / 700.0
-    out[ABSORB] *= 0.3 + _below(rng, 1000) / 900.0
-    out[LOOKAHEAD] = max(2, int(out[LOOKAHEAD]) // (1 + _below(rng, 3)))
+    out = knobs[below(rng, len(knobs))].copy()
+    out[AHEAD_WEIGHT] *= 0.5 + below(rng, 1000) / 700.0
+    out[ABSORB] *= 0.3 + below(rng, 1000) / 900.0
+    out[LOOKAHEAD] = max(2, int(out[LOOKAHEAD]) // (1 + below(rng, 3)))
     return out
-
-
-@plain
-def _exits(neighbours: I32, free: NDArray[np.bool_], p: int) -> int:
-    """Free neighbours of p. Places with few of them go first: they are hard to use later."""
-    count = 0
-    for k in range(neighbours.shape[1]):
-        q = neighbours[p, k]
-        if q >= 0 and free[q]:
-            count += 1
-    return count
-
-
-@numba.njit(cache=True, nogil=True)
-def grow_layout(
-    pairs: I32, weights: F64, chip: Chip, zone: I32, home: I32, center: int, noise: float, seed: int
-) -> I32:
-    """A layout grown from one qubit: next comes the qubit with the strongest ties to those placed, and goes
-    to the free place that is nearest to them.
-
-    Args:
-        pairs: shape (pairs, 2): logical qubits that interact.
-        weights: shape (pairs,): how much.
-        chip: where.
-        zone: shape (n,): component of each physical qubit.
-        home: shape (logical,): the component that each logical qubit must go to, -1 for any.
-        center: physical qubit to begin with, where it fits.
-        noise: size of the random part of a place's price, in hops.
-        seed: of the noise.
-
-    Returns:
-        shape (logical,): logical -> physical.
-    """
-    logical, n = len(home), len(zone)
-    rng = _seeded(seed)
-    tie = np.zeros((logical, logical))
-    for k in range(len(pairs)):
-        tie[pairs[k, 0], pairs[k, 1]] += weights[k]
-        tie[pairs[k, 1], pairs[k, 0]] += weights[k]
-    load = tie.sum(axis=1)
-    pull = np.zeros(logical)
-    place = np.full(logical, -1, np.int32)
-    free = np.ones(n, np.bool_)
-    for _ in range(logical):
-        x, best = -1, -np.inf
-        for q in range(logical):
-            if place[q] >= 0:
-                continue
-            value = pull[q] * 1e6 + load[q] * (1.0 + noise * _below(rng, 1000) / 1000.0)
-            # Qubits with a home go first: the others take what is left.
-            value -= 1e18 if home[q] < 0 else 0.0
-            if value > best:
-                x, best = q, value
-        ties = np.flatnonzero((tie[x] > 0) & (place >= 0))
-        spot, least = -1, np.inf
-        for p in range(n):
-            if not free[p] or (home[x] >= 0 and zone[p] != home[x]):
-                continue
-            price = noise * _below(rng, 1000) / 1000.0
-            for other in ties:
-                price += tie[x, other] / pull[x] * chip.distance[p, place[other]]
-            if len(ties) == 0:
-                price += chip.distance[p, center]
-            price += 0.02 * _exits(chip.neighbours, free, p)
-            if price < least:
-                spot, least = p, price
-        place[x] = spot
-        free[spot] = False
-        for q in range(logical):
-            pull[q] += tie[x, q]
-    return place
-
-
-@numba.njit(cache=True, nogil=True)
-def anneal_layout(
-    start: I32,
-    near: I32,
-    begin: I32,
-    weights: F64,
-    chip: Chip,
-    zone: I32,
-    home: I32,
-    steps: int,
-    seed: int,
-) -> I32:
-    """A layout with a small sum of weight * distance, by simulated annealing: exchanges of what two places
-    hold, accepted by Metropolis' rule while it cools from _HOT to _COLD.
-
-    Args:
-        start: shape (logical,): the layout to begin with.
-        near, begin, weights: partners of qubit q are `near[begin[q]:begin[q + 1]]`, with these weights, whose
-            mean is about 1.
-        chip: where.
-        zone, home: as in `grow_layout`.
-        steps: exchanges to try.
-        seed: of the choices.
-
-    Returns:
-        shape (logical,): logical -> physical.
-    """
-    n, size, width = len(zone), len(start), chip.neighbours.shape[1]
-    state = _seeded(seed)[0]
-    place, holder = start.copy(), np.full(n, -1, np.int32)
-    for x in range(size):
-        holder[place[x]] = x
-    neighbours, d, tolls = _bare(chip.neighbours), chip.distance.astype(np.int16), _tolls()
-    heat, cooling = _HOT, (_COLD / _HOT) ** (_COOLED / max(steps, 1))
-    for step in range(steps):
-        if step % _COOLED == _COOLED - 1:
-            heat *= cooling
-        state, one = _drawn(state)
-        state, two = _drawn(state)
-        x = _scaled(one >> _HALF, size)
-        p, first, ends = place[x], begin[x], begin[x + 1]
-        if step & 3 and first < ends:  # beside a partner: at the end other moves seldom help
-            beside = place[near[first + _scaled(one & _LOW, ends - first)]]
-            q = neighbours[beside, _scaled(two >> _HALF, width)]
-            if q < 0:
-                continue
-        else:
-            q = np.int32(_scaled(two >> _HALF, n))
-        y = holder[q]
-        if (
-            p == q
-            or (home[x] >= 0 and zone[q] != home[x])
-            or (y >= 0 and home[y] >= 0 and zone[p] != home[y])
-        ):
-            continue
-        gain = 0.0
-        for k in range(first, ends):
-            r = place[near[k]]
-            if r != q:
-                gain += weights[k] * (d[q, r] - d[p, r])
-        if y >= 0:
-            for k in range(begin[y], begin[y + 1]):
-                r = place[near[k]]
-                if r != p:
-                    gain += weights[k] * (d[p, r] - d[q, r])
-        if gain > heat * tolls[two & _TOLL]:
-            continue
-        place[x] = q
-        holder[q] = x
-        holder[p] = y
-        if y >= 0:
-            place[y] = p
-    return place
-
-
-@numba.njit(cache=True, nogil=True)
-def _tolls() -> Any:
-    """How many temperatures a step may cost, by chance: minus the logarithm of evenly spread numbers."""
-    count = int(_TOLL) + 1
-    return -np.log((np.arange(count) + 0.5) / count)
-
-
-@inline
-def _drawn(state: Any) -> tuple[Any, Any]:
-    """`_random` of a state that is kept in a register: the next one, and the number."""
-    state ^= state >> np.uint64(12)
-    state ^= state << np.uint64(25)
-    state ^= state >> np.uint64(27)
-    return state, state * np.uint64(2685821657736338717)
-
-
-@inline
-def _scaled(drawn: Any, n: int) -> Any:
-    """A number below n from 32 random bits."""
-    return np.int64((drawn * np.uint64(n)) >> _HALF)
-
-
-@numba.njit(cache=True, nogil=True)
-def embed(
-    begin: I32,
-    earlier: I32,
-    later: I32,
-    neighbours: I32,
-    near: NDArray[np.bool_],
-    most: int,
-    steps: int,
-    seed: int,
-) -> tuple[I32, bool]:
-    """Ways to put the vertices of a graph, one after the other, on different qubits so that its edges are on
-    couplings: backtracking from random choices. A vertex stands beside those before it; one with no edge to
-    these may stand anywhere.
-
-    Args:
-        begin, earlier: the neighbours of vertex v that come before it are
-            `earlier[begin[v]:begin[v + 1]]`.
-        later: shape (vertices,): how many of its neighbours come after it.
-        neighbours: shape (n, largest degree), -1 fills up.
-        near: shape (n, n): whether two qubits are coupled.
-        most: ways to find.
-        steps: qubits to try, over all.
-        seed: of the choices.
-
-    Returns:
-        the ways, shape (found, vertices), and whether there are no others.
-    """
-    size, (n, degree) = len(later), neighbours.shape
-    rng = _seeded(seed)
-    found, tried, v = 0, 0, 0
-    out = np.empty((most, size), np.int32)
-    if size == 0 or most == 0:
-        return out[:0], False
-    image, free = np.empty(size, np.int32), np.ones(n, np.bool_)
-    tries, shift = np.zeros(size, np.int32), np.zeros(size, np.int32)
-    shift[0] = _below(rng, n)
-    while True:
-        lone = begin[v] == begin[v + 1]
-        width = n if lone else degree
-        chosen = np.int64(-1)
-        while chosen < 0 and tries[v] < width:
-            k = np.int64((tries[v] + shift[v]) % width)
-            p = k
-            if not lone:
-                p = np.int64(neighbours[image[earlier[begin[v]]], k])
-            tries[v] += 1
-            if p < 0 or not free[p]:
-                continue
-            tried += 1
-            fits = True
-            for i in range(begin[v], begin[v + 1]):
-                fits = fits and near[p, image[earlier[i]]]
-            if fits and _exits(neighbours, free, p) >= later[v]:
-                chosen = p
-        if chosen >= 0:
-            image[v] = chosen
-            if v == size - 1:
-                out[found] = image
-                found += 1
-                if found == most:
-                    return out, False
-                continue
-            free[chosen] = False
-            v += 1
-            tries[v] = 0
-            shift[v] = _below(rng, n)
-            if tried < steps:
-                continue
-        if tried >= steps:
-            return out[:found], False
-        v -= 1
-        if v < 0:
-            return out[:found], True
-        free[image[v]] = True
-
-
-@numba.njit(cache=True, nogil=True)
-def long_path(neighbours: I32, allowed: NDArray[np.bool_], length: int, steps: int, seed: int) -> I32:
-    """A simple path of up to `length` qubits: extend an end where a free neighbour is, else turn the path
-    around at a neighbour that is on it (Pósa's rotation).
-
-    Args:
-        neighbours: shape (n, largest degree), -1 fills up.
-        allowed: shape (n,): which qubits may be used.
-        length: stop at this many.
-        steps: rotations to try.
-        seed: of the choices.
-
-    Returns:
-        the longest path found, in order.
-    """
-    n = len(neighbours)
-    rng = _seeded(seed)
-    path = np.empty(n, np.int32)
-    position = np.full(n, -1, np.int32)
-    free = allowed.copy()
-    usable = np.flatnonzero(allowed)
-    path[0] = usable[_below(rng, len(usable))]
-    position[path[0]] = 0
-    free[path[0]] = False
-    size = 1
-    best = path[:1].copy()
-    for _ in range(steps):
-        if size >= length:
-            break
-        q = _narrowest(neighbours, free, path[size - 1], rng)
-        if q >= 0:
-            path[size] = q
-            position[q] = size
-            free[q] = False
-            size += 1
-            if size > len(best):
-                best = path[:size].copy()
-            continue
-        # Turn around the part behind a random neighbour on the path; or all of it, which frees the other end.
-        low = 0
-        k = _below(rng, neighbours.shape[1] + 1)
-        if k < neighbours.shape[1]:
-            q = neighbours[path[size - 1], k]
-            if q < 0 or position[q] < 0:
-                continue
-            low = position[q] + 1
-        path[low:size] = path[low:size][::-1].copy()
-        for i in range(low, size):
-            position[path[i]] = i
-    return best
-
-
-@plain
-def _narrowest(neighbours: I32, free: NDArray[np.bool_], p: int, rng: U64) -> int:
-    """The free neighbour of p with fewest free neighbours, ties at random; -1 if p has none."""
-    best, fewest, ties = -1, 1 << 30, 0
-    for k in range(neighbours.shape[1]):
-        q = neighbours[p, k]
-        if q < 0 or not free[q]:
-            continue
-        count = _exits(neighbours, free, q)
-        if count < fewest:
-            best, fewest, ties = q, count, 1
-        elif count == fewest:
-            ties += 1
-            if _below(rng, ties) == 0:
-                best = q
-    return best
-
-
-@numba.njit(cache=True, nogil=True)
-def ring(neighbours: I32, allowed: NDArray[np.bool_], length: int, steps: int, seed: int) -> I32:
-    """A simple cycle of exactly `length` qubits, or an empty array: a square that grows by bumps (two qubits
-    more), while corners slide and, now and then, a bump is flattened so that growth can begin elsewhere.
-
-    Args:
-        neighbours, allowed, steps, seed: as in `long_path`.
-        length: of the cycle; an odd one is found only where squares can become odd cycles.
-
-    Returns:
-        the cycle, in order, or shape (0,).
-    """
-    n = len(neighbours)
-    rng = _seeded(seed)
-    after = np.full(n, -1, np.int32)
-    before = np.full(n, -1, np.int32)
-    usable = np.flatnonzero(allowed)
-    size = 0
-    for _ in range(50 if length >= 4 and len(usable) > 3 else 0):
-        if size == 0 and _square(neighbours, allowed, usable[_below(rng, len(usable))], after, before):
-            size = 4
-    for _ in range(steps if size else 0):
-        if size == length:
-            found: I32 = _in_order(after, length)
-            return found
-        u = usable[_below(rng, len(usable))]
-        a = neighbours[u, _below(rng, neighbours.shape[1])]
-        if after[u] < 0:
-            continue
-        if a >= 0 and allowed[a] and after[a] < 0 and size < length:
-            if size + 2 <= length and _bump(neighbours, allowed, u, a, after, before):
-                size += 2
-            else:
-                _slide(neighbours, u, a, after, before)
-        if _below(rng, 40) == 0 and size > 4 and _flatten(neighbours, u, after, before):
-            size -= 2
-    return np.empty(0, np.int32)
-
-
-@plain
-def _near(neighbours: I32, a: int, b: int) -> bool:
-    for k in range(neighbours.shape[1]):  # noqa: SIM110 (Numba has no generator expressions)
-        if neighbours[a, k] == b:
-            return True
-    return False
-
-
-@numba.njit(cache=True, nogil=True)
-def _in_order(after: I32, length: int) -> Any:
-    out = np.empty(length, np.int32)
-    at = np.flatnonzero(after >= 0)[0]
-    for i in range(length):
-        out[i] = at
-        at = np.int64(after[at])
-    return out
-
-
-@plain
-def _link(after: I32, before: I32, a: int, b: int) -> None:
-    after[a] = b
-    before[b] = a
-
-
-@plain
-def _square(neighbours: I32, allowed: NDArray[np.bool_], a: int, after: I32, before: I32) -> bool:
-    """Make a square at qubit a the cycle, if there is one."""
-    width = neighbours.shape[1]
-    for i in range(width):
-        for j in range(i):
-            b, d = neighbours[a, i], neighbours[a, j]
-            if b < 0 or d < 0 or not (allowed[b] and allowed[d]):
-                continue
-            for k in range(width):
-                c = neighbours[b, k]
-                if c >= 0 and c != a and allowed[c] and _near(neighbours, c, d):
-                    _link(after, before, a, b)
-                    _link(after, before, b, c)
-                    _link(after, before, c, d)
-                    _link(after, before, d, a)
-                    return True
-    return False
-
-
-@plain
-def _bump(neighbours: I32, allowed: NDArray[np.bool_], u: int, a: int, after: I32, before: I32) -> bool:
-    """u - v becomes u - a - b - v for a free b."""
-    v = after[u]
-    for k in range(neighbours.shape[1]):
-        b = neighbours[v, k]
-        if b >= 0 and b != a and allowed[b] and after[b] < 0 and _near(neighbours, a, b):
-            _link(after, before, u, a)
-            _link(after, before, a, b)
-            _link(after, before, b, v)
-            return True
-    return False
-
-
-@plain
-def _slide(neighbours: I32, u: int, a: int, after: I32, before: I32) -> None:
-    """u - v - w becomes u - a - w, if a is next to w."""
-    v = after[u]
-    w = after[v]
-    if w != u and _near(neighbours, a, w):
-        _link(after, before, u, a)
-        _link(after, before, a, w)
-        after[v] = -1
-        before[v] = -1
-
-
-@plain
-def _flatten(neighbours: I32, u: int, after: I32, before: I32) -> bool:
-    """u - a - b - v becomes u - v, if they are neighbours."""
-    a = after[u]
-    b = after[a]
-    v = after[b]
-    if not _near(neighbours, u, v):
-        return False
-    _link(after, before, u, v)
-    after[a], before[a], after[b], before[b] = -1, -1, -1, -1
-    return True
 
 
 @numba.njit(cache=True, nogil=True)

@@ -176,14 +176,14 @@ def grown(problem: Problem, device: Device, home: Layout, number: int, rng: np.r
         number: of the start; with it go the centre, the weights of the gates, and how random it is.
         rng: for what is random.
     """
-    from qattn_compiler.passes.circuit import kernels
+    from qattn_compiler.passes.circuit import layout_kernels
 
     centers = good_centers(device, min(problem.size, device.num_qubits))
     center = rng.integers(device.num_qubits) if number % 2 else centers[number // 2 % len(centers)]
     weights = problem.early if number % 4 < 2 else problem.weights
     noise = _NOISE[number // 4 % len(_NOISE)]
     pick = int(rng.integers(1 << 30))
-    layout: Layout = kernels.grow_layout(
+    layout: Layout = layout_kernels.grow_layout(
         problem.pairs, weights, chip_of(device), zones(device), home, int(center), noise, pick
     )
     return layout
@@ -207,6 +207,8 @@ def annealed(
         steps: exchanges that are tried.
         pick: seed.
     """
-    from qattn_compiler.passes.circuit import kernels
+    from qattn_compiler.passes.circuit import layout_kernels
 
-    return np.asarray(kernels.anneal_layout(layout, *tie, chip_of(device), zones(device), home, steps, pick))
+    return np.asarray(
+        layout_kernels.anneal_layout(layout, *tie, chip_of(device), zones(device), home, steps, pick)
+    )

@@ -160,9 +160,7 @@ def _tree(
 
 
 @plain
-def _next_wire(
-    ones: U8, alive: Bools, neighbours: I32, order: I64, count: int, room: I64, turn: int
-) -> int:
+def _next_wire(ones: U8, alive: Bools, neighbours: I32, order: I64, count: int, room: I64, turn: int) -> int:
     """The wanted wire that is nearest to the tree of the first `count` of `order`, breadth first; -1 if there
     is none."""
     end = count

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from qattn_compiler.circuit.table import Builder, Circuit, same
 from qattn_compiler.device import Device
-from qattn_compiler.passes.circuit import choice, contest, kernels, threads
+from qattn_compiler.passes.circuit import choice, contest, kernels, layout_kernels, threads
 from qattn_compiler.passes.circuit.choice import record
 from qattn_compiler.passes.circuit.contest import Contest, Rules
 from qattn_compiler.passes.circuit.cost import entanglers
@@ -174,11 +174,11 @@ def test_backtracking_finds_every_embedding(seed: int) -> None:
     begin = np.cumsum([0, *map(len, earlier)]).astype(np.int32)
     later = np.array([sum(u > v for u in small[v]) for v in small], dtype=np.int32)
     flat = np.array([u for one in earlier for u in one], dtype=np.int32)
-    ways, is_all = kernels.embed(begin, flat, later, chip.neighbours, near, 1000, 10**6, seed)
+    ways, is_all = layout_kernels.embed(begin, flat, later, chip.neighbours, near, 1000, 10**6, seed)
     assert is_all
     assert len({tuple(way) for way in ways.tolist()}) == len(ways) == embeddings(small, big)
     assert all(near[way[a], way[b]] for way in ways for a, b in small.edges)
-    assert not kernels.embed(begin, flat, later, chip.neighbours, near, 1000, 2, seed)[1]
+    assert not layout_kernels.embed(begin, flat, later, chip.neighbours, near, 1000, 2, seed)[1]
 
 
 def test_parities_suit_few_dense_regions() -> None:

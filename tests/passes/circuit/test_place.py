@@ -13,7 +13,7 @@ import pytest
 from qattn_compiler.circuit.table import Builder, Circuit
 from qattn_compiler.device import Device
 from qattn_compiler.errors import TargetError
-from qattn_compiler.passes.circuit import kernels
+from qattn_compiler.passes.circuit import layout_kernels
 from qattn_compiler.passes.circuit.embed import perfect
 from qattn_compiler.passes.circuit.place import Place
 from qattn_compiler.passes.circuit.problem import chip_of, read
@@ -117,8 +117,8 @@ def test_run_relabels_onto_the_device() -> None:
 def test_rings_and_paths_are_simple(length: int) -> None:
     device = device_of(nx.grid_2d_graph(8, 8))
     neighbours, allowed = chip_of(device).neighbours, np.ones(64, dtype=np.bool_)
-    ring = kernels.ring(neighbours, allowed, length, 1_000_000, 1)
-    path = kernels.long_path(neighbours, allowed, length, 1_000, 1)
+    ring = layout_kernels.ring(neighbours, allowed, length, 1_000_000, 1)
+    path = layout_kernels.long_path(neighbours, allowed, length, 1_000, 1)
     assert len(np.unique(ring)) == length
     assert device.adjacency[ring, np.roll(ring, 1)].all()
     assert len(np.unique(path)) == len(path)
