@@ -7,7 +7,6 @@ The chain source -> optimised -> routed -> native -> as written is proved link b
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
@@ -21,6 +20,7 @@ from qattn_compiler.errors import VerificationError
 from qattn_compiler.interop import cirq_io
 from qattn_compiler.passes.circuit.optimize import Optimized
 from qattn_compiler.search import Track
+from qattn_compiler.threads import pool
 from qattn_compiler.verify.certificate import Link, Proof, check
 from qattn_compiler.verify.certificate import Step as Verdict
 from qattn_compiler.verify.compare import Verification, unitary_distance
@@ -93,12 +93,8 @@ def _proofs(result: Result, track: Track) -> dict[str, Proof]:
         "optimise": lambda: _optimised(result, track),
         "route": lambda: _routed(result.chosen.circuit, result.routed),
     }
-    if len(result.native) < LONG:
-        found = {name: job() for name, job in jobs.items()}
-    else:
-        with ThreadPoolExecutor(len(jobs)) as pool:
-            waiting = {name: pool.submit(job) for name, job in jobs.items()}
-        found = {name: job.result() for name, job in waiting.items()}
+    with pool(len(result.native) >= LONG) as threads:
+        found = dict(zip(jobs, threads.map(lambda job: job(), jobs.values()), strict=True))
     return {name: found[name] for name in ("optimise", "route", "native", "write")}
 
 

@@ -28,7 +28,7 @@ FOLDERS = {
 """Folder -> the package that it is."""
 
 LAYERS = (
-    *("errors", "progress", "source", "expr", "frontends", "circuit", "device", "synth", "blocks"),
+    *("errors", "progress", "threads", "source", "expr", "frontends", "circuit", "device", "synth", "blocks"),
     *("lower models", "pipeline", "verify", "report", "interop", "passes", "targets", "unit", "budget"),
     *("trim", "compiled", "describe", "proof", "kernel_cache", "job", "auto", "search", "transpile_proof"),
     *("compile transpile", "prepare", "cli", "__main__"),

@@ -24,7 +24,7 @@ from qattn_compiler.passes.circuit.choice import Choice, beginning, record, thro
 from qattn_compiler.passes.circuit.knobs import PRICES, check_options, knob_sets
 from qattn_compiler.passes.circuit.problem import Layout, Problem, chip_of, homes
 from qattn_compiler.passes.circuit.starts import Ties, annealed, annealing_steps, grown, special_starts, ties
-from qattn_compiler.passes.circuit.threads import Pool, pool
+from qattn_compiler.threads import Pool, pool
 
 if TYPE_CHECKING:
     from qattn_compiler.passes.circuit.kernels import Chip

@@ -12,7 +12,6 @@ Sources: PCOAST (arXiv:2305.10966), Rustiq (arXiv:2404.03280), and the papers na
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from typing import ClassVar, Final
@@ -30,6 +29,7 @@ from qattn_compiler.passes.circuit.base import CirqTransformer
 from qattn_compiler.passes.circuit.cost import entanglers
 from qattn_compiler.synth import pauli
 from qattn_compiler.synth.two_qubit_rules import RULES
+from qattn_compiler.threads import pool
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -114,11 +114,10 @@ def _cheapest(
                 found.append((price, made.depth, k, made))
 
     def search_all(begin: int, end: int) -> None:
-        if (end - begin) * len(forms[0]) < SMALL:
-            search(range(begin, end))
-        else:
-            with ThreadPoolExecutor(WORKERS) as pool:
-                list(pool.map(search, (range(begin + i, end, WORKERS) for i in range(WORKERS))))
+        wide = (end - begin) * len(forms[0]) >= SMALL
+        parts = WORKERS if wide else 1
+        with pool(wide, WORKERS) as threads:
+            list(threads.map(search, (range(begin + i, end, parts) for i in range(parts))))
 
     begin = 0
     for end, more, few in _STAGES if hopeful else ((2, 0.0, 0), *_STAGES[-1:]):

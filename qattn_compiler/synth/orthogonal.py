@@ -29,9 +29,7 @@ after the reflection of the last coordinate: a CZ of all qubits (2^k - 2 CZ).
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Final, Literal
 
@@ -48,6 +46,7 @@ from qattn_compiler.synth.instantiate import Ansatz, Target, random_gates
 from qattn_compiler.synth.multiplexor import add_multiplexor, multiplexor_angles
 from qattn_compiler.synth.real_ansatz import LINE, RING, fit_real
 from qattn_compiler.synth.three_qubit import shrink, synthesise_three
+from qattn_compiler.threads import pool
 
 Floats = NDArray[np.float64]
 Gate = NDArray[np.complex128]
@@ -125,8 +124,8 @@ def orthogonal_angles(matrices: Floats, *, form: Form = "short", seed: int = 0) 
         small: Floats = _small(flat).reshape(*matrices.shape[:-2], -1)
         return small
     unique, inverse = np.unique(flat.reshape(len(flat), -1), axis=0, return_inverse=True)
-    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        found = [_angles(one.reshape(size, size), width, form, seed, pool.map) for one in unique]
+    with pool(True, 4) as threads:
+        found = [_angles(one.reshape(size, size), width, form, seed, threads.map) for one in unique]
     table = np.array(found).reshape(len(unique), orthogonal_size(width, form=form))
     out: Floats = table[inverse.reshape(-1)].reshape(*matrices.shape[:-2], -1)
     return out

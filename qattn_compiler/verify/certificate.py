@@ -9,7 +9,6 @@ never "passed".
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from itertools import groupby, pairwise
 from time import perf_counter
@@ -20,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from qattn_compiler.circuit.table import Circuit, same
 from qattn_compiler.errors import VerificationError
+from qattn_compiler.threads import pool
 from qattn_compiler.verify.windows import ATTEMPTS, by_windows
 from qattn_compiler.verify.words import EXACT, by_words, has_channels
 
@@ -167,10 +167,8 @@ def _by_halves(parts: Sequence[Link], seed: int) -> list[Step]:
     pieces = [list(same) for _, same in groupby(parts, key=lambda part: part.tolerance)]
     if len(pieces) == 1:
         pieces = [list(parts[:middle]), list(parts[middle:])]
-    if max(len(part.before) for part in parts) < THREADED:
-        return [step for piece in pieces for step in _half(piece, seed)]
-    with ThreadPoolExecutor(2) as pool:
-        return [step for steps in pool.map(lambda piece: _half(piece, seed), pieces) for step in steps]
+    with pool(max(len(part.before) for part in parts) >= THREADED, 2) as threads:
+        return [step for steps in threads.map(lambda piece: _half(piece, seed), pieces) for step in steps]
 
 
 def _half(parts: Sequence[Link], seed: int) -> list[Step]:

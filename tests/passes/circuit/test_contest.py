@@ -10,9 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from qattn_compiler import threads
 from qattn_compiler.circuit.table import Builder, Circuit, same
 from qattn_compiler.device import Device
-from qattn_compiler.passes.circuit import choice, contest, kernels, layout_kernels, threads
+from qattn_compiler.passes.circuit import choice, contest, kernels, layout_kernels
 from qattn_compiler.passes.circuit.choice import record
 from qattn_compiler.passes.circuit.contest import Contest, Rules
 from qattn_compiler.passes.circuit.cost import entanglers

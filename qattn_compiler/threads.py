@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+MOST = 8
 
 
 class Alone:
@@ -27,11 +28,11 @@ class Alone:
 Pool = ThreadPoolExecutor | Alone
 
 
-def pool(wide: bool) -> Pool:
-    """Threads, or none where they are not worth their start."""
-    return ThreadPoolExecutor(_workers()) if wide else Alone()
+def pool(wide: bool, most: int = MOST) -> Pool:
+    """As many threads as there are processors, at most so many; or none where they are not worth their start
+    (`wide`). Whoever uses them gives the same result for any number of them."""
+    return ThreadPoolExecutor(min(most, _workers())) if wide else Alone()
 
 
 def _workers() -> int:
-    """Threads for the search. The result is the same for any number of them."""
-    return max(1, min(8, os.cpu_count() or 1))
+    return max(1, os.cpu_count() or 1)
