@@ -74,7 +74,7 @@ _LOOSE: Final = 6.0
 _LOOSE_QUBITS, _LOOSE_WIDE, _LOOSE_GATES, _LOOSE_ERA = 30, 60, 300, 3.5
 """Such have so many qubits (up to the second number the factor grows with them) and gates, and so many that
 commute, on average on one qubit."""
-_FROM, _FROM_LOOSE = 2, 4
+_FROM, _FROM_LOOSE = 1, 4
 """Routes climbed from to the end; for loose circuits."""
 _CLIMBERS: Final = 2
 """Times as many in the beginning."""

@@ -36,7 +36,8 @@ def special_starts(problem: Problem, device: Device, home: Layout, seed: int) ->
     lined = _lined(problem, device, home, chip, int(rng.integers(1 << 30)))
     stretched = list(islice(_stretched(problem, device, home, chip, rng), 2))
     begun = _begun(problem, device, home, rng)
-    found = [one for one in (lined, begun, *stretched) if one is not None]
+    given = _as_given(problem, device, home, chip)
+    found = [one for one in (lined, begun, given, *stretched) if one is not None]
     zone = zones(device)
     return [layout for layout in found if not ((home >= 0) & (zone[layout] != home)).any()]
 
@@ -58,6 +59,21 @@ def _lined(problem: Problem, device: Device, home: Layout, chip: Chip, seed: int
     layout = np.empty(size, dtype=np.int32)
     layout[np.argsort(when, kind="stable")] = path
     return layout
+
+
+def _as_given(problem: Problem, device: Device, home: Layout, chip: Chip) -> Layout | None:
+    """A start for lines and rings: the qubits in their own order, which often has a sense (a lattice's rows)."""
+    if problem.size < _FEW or chip.neighbours.shape[1] > 2 or len(np.unique(home)) > 1:
+        return None
+    inside = np.flatnonzero(_around(device, home))
+    ends = inside[(chip.neighbours[inside] < 0).any(axis=1)]
+    path = [int(ends[0] if len(ends) else inside[0])]
+    while len(path) < problem.size:
+        onward = [q for q in chip.neighbours[path[-1]].tolist() if q >= 0 and q not in path[-2:]]
+        if not onward:
+            return None
+        path.append(onward[0])
+    return np.array(path, dtype=np.int32)
 
 
 def _begun(problem: Problem, device: Device, home: Layout, rng: np.random.Generator) -> Layout | None:
