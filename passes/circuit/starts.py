@@ -62,7 +62,8 @@ def _lined(problem: Problem, device: Device, home: Layout, chip: Chip, seed: int
 
 
 def _as_given(problem: Problem, device: Device, home: Layout, chip: Chip) -> Layout | None:
-    """A start for lines and rings: the qubits in their own order, which often has a sense (a lattice's rows)."""
+    """A start for lines and rings: the qubits in their own order, which often means something (the rows of a
+    lattice)."""
     if problem.size < _FEW or chip.neighbours.shape[1] > 2 or len(np.unique(home)) > 1:
         return None
     inside = np.flatnonzero(_around(device, home))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import networkx as nx
@@ -16,8 +17,9 @@ from qattn_compiler.errors import TargetError
 from qattn_compiler.passes.circuit import layout_kernels
 from qattn_compiler.passes.circuit.embed import perfect
 from qattn_compiler.passes.circuit.place import Place
-from qattn_compiler.passes.circuit.problem import chip_of, read
+from qattn_compiler.passes.circuit.problem import chip_of, homes, read
 from qattn_compiler.passes.circuit.route import Route
+from qattn_compiler.passes.circuit.starts import special_starts
 
 sys.path.append(str(Path(__file__).resolve().parents[3]))
 optima = importlib.import_module("benchmarks.optima")
@@ -142,3 +144,30 @@ def test_qubikos_circuits_need_as_many_swaps_as_they_say() -> None:
     graph = optima.tokyo_20()
     pairs = optima.qubikos(graph, 5, 20, np.random.default_rng(0))
     assert Route(device_of(graph), passes=720.0).route(optima.circuit_of(20, pairs)).swaps == 5
+
+
+def special(small: nx.Graph, big: nx.Graph) -> list[list[int]]:
+    circuit, device = circuit_of(small), device_of(big)
+    problem = read(circuit)
+    return [layout.tolist() for layout in special_starts(problem, device, homes(problem, device), 0)]
+
+
+@pytest.mark.parametrize("small", [nx.grid_2d_graph(4, 4), nx.complete_graph(9)])
+@pytest.mark.parametrize("spare", [0, 3])
+def test_qubits_may_start_in_their_own_order_along_a_line(small: nx.Graph, spare: int) -> None:
+    size = len(small)
+    assert list(range(size)) in special(small, nx.path_graph(size + spare))
+
+
+def test_qubits_may_start_in_their_own_order_around_a_ring() -> None:
+    found = special(nx.grid_2d_graph(3, 3), nx.cycle_graph(12))
+    assert any({(b - a) % 12 for a, b in pairwise(layout)} in ({1}, {11}) for layout in found)
+
+
+def test_their_own_order_is_on_the_part_of_the_chip_that_has_room() -> None:
+    parts = nx.disjoint_union(nx.path_graph(7), nx.path_graph(10))
+    assert list(range(7, 16)) in special(nx.wheel_graph(9), parts)
+
+
+def test_their_own_order_is_no_start_where_there_are_many_ways() -> None:
+    assert all(sorted(one) != one for one in special(nx.wheel_graph(9), nx.grid_2d_graph(4, 4)))
