@@ -54,7 +54,7 @@ _CLOSE: Final = 1.03
 """Routes of other circuits up to so many times the best price are given as well."""
 _ANNEALED: Final = 4
 """One way of so many starts from an annealed layout; every other one while such a one leads."""
-_LEAST, _LEAST_LINE = 20_000.0, 4_000.0
+_LEAST, _LEAST_LINE = 20_000.0, 6_000.0
 """Work that is always allowed; on a line or a ring, where there are fewer places to choose from."""
 _LARGE: Final = 10_000.0
 """Work of a pass from which on there are more passes in proportion, up to `_MORE` times as many, if no gates
