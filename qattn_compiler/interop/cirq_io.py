@@ -79,12 +79,12 @@ def from_cirq(
     Raises:
         CircuitError: a qubit of the circuit is not in `qubits`, or an angle is complex or not finite.
     """
-    labels = tuple(sorted(circuit.all_qubits())) if qubits is None else tuple(qubits)
-    missing = circuit.all_qubits() - set(labels)
-    if missing:
-        raise CircuitError(f"the circuit uses {min(missing)}, which is not among the given qubits")
-    reader = _Reader(labels, frozenset(tags_to_ignore), split_gates, open_wide)
     with _without_collecting():
+        used = circuit.all_qubits()
+        labels = tuple(sorted(used)) if qubits is None else tuple(qubits)
+        if missing := used - set(labels):
+            raise CircuitError(f"the circuit uses {min(missing)}, which is not among the given qubits")
+        reader = _Reader(labels, frozenset(tags_to_ignore), split_gates, open_wide)
         for moment in circuit.moments:
             reader.read(moment.operations)
         return reader.build()
