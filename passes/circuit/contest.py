@@ -40,7 +40,7 @@ _USUAL: Final = 36.0
 """Passes up to which a contest is not long."""
 _OPENING: Final = 0.4
 """Share of the budget for first passes."""
-_CLIMBING: Final = 0.4
+_CLIMBING: Final = 0.6
 """Share of the budget for hill climbing, at least."""
 _ORDER: Final = (0, 5, 4, 3, 6, 1, 2, 7)
 _ORDERED: Final = (3, 4, 2, 0, 1)
@@ -74,8 +74,8 @@ _LOOSE: Final = 6.0
 _LOOSE_QUBITS, _LOOSE_WIDE, _LOOSE_GATES, _LOOSE_ERA = 30, 60, 300, 3.5
 """Such have so many qubits (up to the second number the factor grows with them) and gates, and so many that
 commute, on average on one qubit."""
-_FROM, _FROM_LOOSE = 1, 4
-"""Routes climbed from to the end; for loose circuits."""
+_FROM, _FROM_LOOSE, _FROM_LONG = 1, 2, 4
+"""Routes climbed from to the end; for loose circuits; in long contests."""
 _CLIMBERS: Final = 2
 """Times as many in the beginning."""
 _ALIKE: Final = 0.01
@@ -197,7 +197,8 @@ class Contest:
     def routes(self) -> list[tuple[int, Choice]]:
         """The best route found, and those of other circuits that are about as cheap, cheapest first, each
         with the number of its circuit."""
-        most = _FROM_LOOSE if any(field.is_loose for field in self.fields) or self.length > 2 else _FROM
+        most = _FROM_LOOSE if any(field.is_loose for field in self.fields) else _FROM
+        most = _FROM_LONG if self.length > 2 else most
         gates = sum(len(field.problem.eras.hard) for field in self.fields)
         with pool(gates > _SMALL) as threads:
             ways = self._halved(threads, self._opened(threads), _CLIMBERS * most)
