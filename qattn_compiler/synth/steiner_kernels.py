@@ -34,7 +34,9 @@ _SEEN: Final = 0
 _BACK: Final = 1
 _INSIDE: Final = 2
 _QUEUE: Final = 3
-_ROOM: Final = 4
+_ORDER: Final = 4
+_PARENT: Final = 5
+_ROOM: Final = 6
 """Rows of the room in which trees are grown."""
 
 
@@ -105,9 +107,7 @@ def _room(size: int) -> I64:
 
 
 @plain
-def _tree(
-    ones: U8, root: int, alive: Bools, neighbours: I32, order: I64, parent: I64, room: I64, limit: int
-) -> tuple[int, int]:
+def _tree(ones: U8, root: int, alive: Bools, neighbours: I32, room: I64, limit: int) -> tuple[int, int]:
     """A tree that joins the root with all wires where `ones` is 1.
 
     Takahashi and Matsuyama 1980: again and again the shortest path to the next wire.
@@ -117,9 +117,8 @@ def _tree(
         root: the first of the tree.
         alive: shape (wires,): which wires may be used.
         neighbours: shape (wires, degree), -1 fills up.
-        order: shape (wires,): filled with the tree, parents before children.
-        parent: shape (wires,): filled with the parents of the tree's wires.
-        room: of `_room`: when each wire was last seen, from where, whether it is in the tree, and a queue.
+        room: of `_room`: when each wire was last seen, from where, whether it is in the tree, a queue; filled
+            with the tree in _ORDER, parents before children, and in _PARENT the parent of each wire.
         limit: stop when the tree costs that many CX or more.
 
     Returns:
@@ -131,13 +130,13 @@ def _tree(
         left += ones[q] and q != root
         room[_SEEN, q] = room[_INSIDE, q] = 0
     room[_INSIDE, root] = 1
-    order[0] = root
+    room[_ORDER, 0] = root
     count = 1
     cost = 0 if ones[root] else 1
     turn = 0
     while left:
         turn += 1
-        found = _next_wire(ones, alive, neighbours, order, count, room, turn)
+        found = _next_wire(ones, alive, neighbours, count, room, turn)
         if found < 0:
             return -1, 1 << 60
         length = 0
@@ -147,8 +146,8 @@ def _tree(
             u = room[_BACK, u]
         u = found
         for i in range(length):
-            order[count + length - 1 - i] = u
-            parent[u] = room[_BACK, u]
+            room[_ORDER, count + length - 1 - i] = u
+            room[_PARENT, u] = room[_BACK, u]
             room[_INSIDE, u] = 1
             u = room[_BACK, u]
         count += length
@@ -160,13 +159,12 @@ def _tree(
 
 
 @plain
-def _next_wire(ones: U8, alive: Bools, neighbours: I32, order: I64, count: int, room: I64, turn: int) -> int:
-    """The wanted wire that is nearest to the tree of the first `count` of `order`, breadth first; -1 if there
-    is none."""
+def _next_wire(ones: U8, alive: Bools, neighbours: I32, count: int, room: I64, turn: int) -> int:
+    """The wanted wire that is nearest to the tree of `count` wires, breadth first; -1 if there is none."""
     end = count
     for i in range(count):
-        room[_QUEUE, i] = order[i]
-        room[_SEEN, order[i]] = turn
+        room[_QUEUE, i] = room[_ORDER, i]
+        room[_SEEN, room[_ORDER, i]] = turn
     head = 0
     while head < end:
         u = room[_QUEUE, head]
@@ -227,20 +225,18 @@ def _eliminate(
         back: the table is one of those whose rows are added from target to control.
         tables, steps, count: as in `_cx`.
     """
-    size = len(column)
-    order = np.zeros(size, dtype=np.int64)
-    parent = np.zeros(size, dtype=np.int64)
-    length, _ = _tree(column, root, alive, neighbours, order, parent, _room(size), 1 << 60)
+    room = _room(len(column))
+    length, _ = _tree(column, root, alive, neighbours, room, 1 << 60)
     for i in range(length - 1, 0, -1):
-        v = order[i]
-        p = parent[v]
+        v = room[_ORDER, i]
+        p = room[_PARENT, v]
         if not column[p]:
             column[p] = 1
             control, target = (p, v) if back else (v, p)
             steps, count = _cx(control, target, tables, steps, count)
     for i in range(length - 1, 0, -1):
-        v = order[i]
-        p = parent[v]
+        v = room[_ORDER, i]
+        p = room[_PARENT, v]
         control, target = (v, p) if back else (p, v)
         steps, count = _cx(control, target, tables, steps, count)
     return steps, count
@@ -287,8 +283,6 @@ def _choose(tables: Any, alive: Bools, open_columns: Bools, neighbours: I32, hea
     wanted, dual, _ = tables
     size = len(alive)
     weight = _weights(wanted) + _weights(dual)
-    order = np.zeros(size, dtype=np.int64)
-    parent = np.zeros(size, dtype=np.int64)
     room = _room(size)
     free = np.zeros(size, dtype=np.bool_)
     for q in range(size):
@@ -318,9 +312,9 @@ def _choose(tables: Any, alive: Bools, open_columns: Bools, neighbours: I32, hea
             if tries == 0:
                 break
             tries -= 1
-            _, cost = _tree(one, root, alive, neighbours, order, parent, room, best_cost)
+            _, cost = _tree(one, root, alive, neighbours, room, best_cost)
             if cost < best_cost:
-                cost += _tree(other, root, alive, neighbours, order, parent, room, best_cost - cost)[1]
+                cost += _tree(other, root, alive, neighbours, room, best_cost - cost)[1]
             if cost < best_cost:
                 best_cost, best_wire, best_column = cost, root, column
     return best_wire, best_column
@@ -340,8 +334,6 @@ def _ones(table: U8) -> int:
 def _lightest(waiting: U8, left: Bools, weight: I64, alive: Bools, neighbours: I32) -> int:
     """The parity that takes fewest CX to stand on some wire."""
     size = len(alive)
-    order = np.zeros(size, dtype=np.int64)
-    parent = np.zeros(size, dtype=np.int64)
     column = np.zeros(size, dtype=np.uint8)
     room = _room(size)
     best_cost, best = 1 << 60, -1
@@ -353,7 +345,7 @@ def _lightest(waiting: U8, left: Bools, weight: I64, alive: Bools, neighbours: I
                 continue
             for q in range(size):
                 column[q] = waiting[q, k]
-            _, cost = _tree(column, column.argmax(), alive, neighbours, order, parent, room, best_cost)
+            _, cost = _tree(column, column.argmax(), alive, neighbours, room, best_cost)
             if cost < best_cost:
                 best_cost, best = cost, k
     return best
@@ -535,7 +527,9 @@ def _hang(ones: U8, path: I64, alive: Bools, neighbours: I32, order: I64, parent
     """Grow a path into a tree that joins all wires where `ones` is 1.
 
     Args:
-        ones, alive, neighbours, order, parent: as in `_tree`.
+        ones, alive, neighbours: as in `_tree`.
+        order: shape (wires,): filled with the tree, parents before children.
+        parent: shape (wires,): filled with the parents of the tree's wires.
         path: what the tree begins with.
         owner: shape (wires,): filled with the path's wire (its number) on which a wire hangs.
 
