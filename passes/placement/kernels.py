@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qattn_compiler.circuit.jit import plain
-from qattn_compiler.synth.chip_state_kernels import LATE, SOON, uniform, walk
+from qattn_compiler.circuit.random_kernels import uniform, uniform_state
+from qattn_compiler.synth.chip_state_kernels import LATE, SOON, beside, walk
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -139,7 +140,7 @@ def block_cost(
 
 
 @plain
-def _beside(
+def _free(
     adjacent: NDArray[np.bool_],
     places: Ints,
     count: int,
@@ -147,15 +148,7 @@ def _beside(
     state: NDArray[np.uint64],
 ) -> int:
     """A random free machine qubit beside one of the first `count` places; any free one if there is none."""
-    chosen, seen = -1, 0
-    for k in range(count):
-        if places[k] < 0:
-            continue
-        for v in range(len(inside)):
-            if adjacent[places[k], v] and not inside[v]:
-                seen += 1
-                if uniform(state) * seen < 1.0:
-                    chosen = v
+    chosen, seen = beside(adjacent, places, count, inside, state), 0
     for v in range(len(inside) if chosen < 0 else 0):
         if not inside[v]:
             seen += 1
@@ -223,12 +216,12 @@ def search(
         the cost and the places, shape (qubits,).
     """
     machine, size = len(adjacent), len(order)
-    state = np.array([np.uint64(seed * 2654435761 + 88172645463325252)], dtype=np.uint64)
+    state = uniform_state(seed)
     inside, places = np.zeros(machine, dtype=np.bool_), start.copy()
     if start[0] < 0:
         laid = np.full(size, -1, dtype=np.int64)
         for k in range(size):
-            laid[k] = int(uniform(state) * machine) if k == 0 else _beside(adjacent, laid, k, inside, state)
+            laid[k] = int(uniform(state) * machine) if k == 0 else _free(adjacent, laid, k, inside, state)
             inside[laid[k]] = True
             places[order[k]] = laid[k]
     for k in range(size):
@@ -254,7 +247,7 @@ def search(
             k = i
             inside[old_i] = False
             places[i] = -1
-            new = _beside(adjacent, places, size, inside, state)
+            new = _free(adjacent, places, size, inside, state)
             places[i] = new
             inside[new] = True
         touched, after = 0, now

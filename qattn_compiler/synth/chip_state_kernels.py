@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from qattn_compiler.circuit.bit_kernels import highest_bit
 from qattn_compiler.circuit.jit import plain
+from qattn_compiler.circuit.random_kernels import uniform, uniform_state
 
 Ints = NDArray[np.int64]
 
@@ -276,17 +277,6 @@ def cost(adjacent: NDArray[np.bool_], places: Ints, cap: int, none: Ints, alone:
     return total
 
 
-@plain
-def uniform(state: NDArray[np.uint64]) -> float:
-    """Uniform in [0, 1): xorshift."""
-    x = state[0]
-    x ^= x << np.uint64(13)
-    x ^= x >> np.uint64(7)
-    x ^= x << np.uint64(17)
-    state[0] = x
-    return float(x >> np.uint64(11)) / 9007199254740992.0
-
-
 @numba.njit(cache=True, nogil=True)
 def search(
     adjacent: NDArray[np.bool_], start: Ints, tries: int, cap: int, hot: float, seed: int, alone: bool
@@ -306,7 +296,7 @@ def search(
         the cost (`NEVER` if nothing was found) and the places.
     """
     machine, size = len(adjacent), len(start)
-    state = np.array([np.uint64(seed * 2654435761 + 88172645463325252)], dtype=np.uint64)
+    state = uniform_state(seed)
     none = np.zeros((0, 3), dtype=np.int64)
     places = start.copy()
     inside = np.zeros(machine, dtype=np.bool_)
@@ -316,7 +306,7 @@ def search(
     inside[places[0]] = True
     for k in range(1, size):
         if start[0] < 0:
-            places[k] = _beside(adjacent, places[:k], inside, state)
+            places[k] = beside(adjacent, places, k, inside, state)
         if places[k] < 0:
             return least, best
         inside[places[k]] = True
@@ -333,7 +323,7 @@ def search(
         else:
             inside[old_i] = False
             places[i] = places[size - 1]
-            new = _beside(adjacent, places[: size - 1] if size > 1 else places, inside, state)
+            new = beside(adjacent, places, max(1, size - 1), inside, state)
             places[i] = old_i
             if new < 0:
                 inside[old_i] = True
@@ -354,14 +344,21 @@ def search(
 
 
 @plain
-def _beside(
-    adjacent: NDArray[np.bool_], places: Ints, inside: NDArray[np.bool_], state: NDArray[np.uint64]
+def beside(
+    adjacent: NDArray[np.bool_],
+    places: Ints,
+    count: int,
+    inside: NDArray[np.bool_],
+    state: NDArray[np.uint64],
 ) -> int:
-    """A random machine qubit beside one of the places; -1 if there is none."""
+    """A random machine qubit that is not `inside`, beside one of the first `count` places (-1: none of them
+    yet); -1 if there is none."""
     chosen, seen = -1, 0
-    for place in places:
+    for k in range(count):
+        if places[k] < 0:
+            continue
         for v in range(len(inside)):
-            if adjacent[place, v] and not inside[v]:
+            if adjacent[places[k], v] and not inside[v]:
                 seen += 1
                 if uniform(state) * seen < 1.0:
                     chosen = v

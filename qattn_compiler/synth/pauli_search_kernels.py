@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qattn_compiler.circuit.bit_kernels import bits_set, lowest_bit
-from qattn_compiler.synth.chip_state_kernels import uniform
+from qattn_compiler.circuit.random_kernels import uniform, uniform_state
 from qattn_compiler.synth.pauli import BIAS
 
 Codes = NDArray[np.uint8]
@@ -191,7 +191,7 @@ def synthesise(
     scored = np.zeros((size, size), dtype=np.int64)  # when a pair's scores were computed
     touched = np.ones(size, dtype=np.int64)  # when a qubit's strings, or their shares, last changed
     layer = np.zeros(size, dtype=np.int64)
-    random = np.array([np.uint64(seed * 2654435761 + 88172645463325252)], dtype=np.uint64)
+    random = uniform_state(seed)
     steps = np.zeros((1024, 4), dtype=np.int64)
     scratch = np.zeros((2, max(size, 16)), dtype=np.int64)
     count, gates, used, loaded, now = 0, 0, 0, 0, 1
