@@ -197,8 +197,8 @@ class Contest:
     def routes(self) -> list[tuple[int, Choice]]:
         """The best route found, and those of other circuits that are about as cheap, cheapest first, each
         with the number of its circuit."""
-        most = _FROM_LOOSE if any(field.is_loose for field in self.fields) else _FROM
-        most = _FROM_LONG if self.length > 2 else most
+        usual = _FROM_LOOSE if any(field.is_loose for field in self.fields) else _FROM
+        most = _FROM_LONG if self.length > 2 else usual
         gates = sum(len(field.problem.eras.hard) for field in self.fields)
         with pool(gates > _SMALL) as threads:
             ways = self._halved(threads, self._opened(threads), _CLIMBERS * most)
@@ -307,10 +307,7 @@ class Contest:
         if not anneals:
             return layout
         tie, pick = field.ties[number // _ANNEALED % len(field.ties)], int(rng.integers(1 << 30))
-        least, most = _LONG_ANNEALING
-        longer = min(most, max(least, most * field.problem.size / _WIDE))
-        longer = _LOOSE_ANNEALING if field.is_loose else longer
-        steps = annealing_steps(field.problem, longer if field.is_sparse else 1.0)
+        steps = annealing_steps(field.problem, _length_of_annealing(field))
         return annealed(field.problem, self.device, field.home, layout, tie, steps, pick)
 
     # --- the end
@@ -368,6 +365,16 @@ class Contest:
             _SLACK,
         )
         return Choice(layout, better, least)
+
+
+def _length_of_annealing(field: _Field) -> float:
+    """How many times as long as usual starts are annealed."""
+    if not field.is_sparse:
+        return 1.0
+    if field.is_loose:
+        return _LOOSE_ANNEALING
+    least, most = _LONG_ANNEALING
+    return min(most, max(least, most * field.problem.size / _WIDE))
 
 
 def _is_loose(problem: Problem) -> bool:

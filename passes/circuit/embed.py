@@ -136,7 +136,7 @@ def _outwards(pairs: NDArray[np.int32], size: int, rng: np.random.Generator) -> 
 
 def _chains(problem: Problem, device: Device, rng: np.random.Generator) -> Iterator[dict[int, int]]:
     """Layouts of a circuit whose interactions are one ring, or paths (laid end to end)."""
-    rings, paths = orders(problem)
+    rings, paths = orders(problem.pairs)
     if len(rings) > 1 or (rings and paths):
         return
     order = rings[0] if rings else [q for path in paths for q in path]
@@ -172,10 +172,10 @@ def chain(
     return np.asarray(layout_kernels.long_path(chip.neighbours, allowed, length, steps, seed))
 
 
-def orders(problem: Problem) -> tuple[list[list[int]], list[list[int]]]:
-    """Qubits of each ring and of each path of an interaction graph of degree at most 2, in order."""
+def orders(pairs: NDArray[np.int32]) -> tuple[list[list[int]], list[list[int]]]:
+    """Qubits of each ring and of each path of a graph of degree at most 2, in order; `pairs`: its edges."""
     near: dict[int, list[int]] = {}
-    for a, b in problem.pairs.tolist():
+    for a, b in pairs.tolist():
         near.setdefault(a, []).append(b)
         near.setdefault(b, []).append(a)
     rings: list[list[int]] = []

@@ -597,7 +597,6 @@ def _pick_swap(dag: Dag, chip: Chip, s: _State, knobs: F64, rng: U64) -> tuple[i
     far_scale = knobs[AHEAD_WEIGHT] / max(1.0, far_weight)
     reward = knobs[ABSORB] * near_scale / 3.0
     best, best_p, best_q, ties, scored = np.inf, -1, -1, 0, 0
-    # Plain local arrays: a field of a tuple is counted as a new reference each time it is read.
     d, place, holder, neighbours, decay = chip.distance, s.place, s.holder, chip.neighbours, s.decay
     far_head, far_next, far_mate, fade = s.ahead_head, s.ahead_next, s.ahead_mate, s.ahead_weight
     ends, nxt, steps = (dag.first, dag.second), s.next, s.near

@@ -66,15 +66,10 @@ def _as_given(problem: Problem, device: Device, home: Layout, chip: Chip) -> Lay
     lattice)."""
     if problem.size < _FEW or chip.neighbours.shape[1] > 2 or len(np.unique(home)) > 1:
         return None
-    inside = np.flatnonzero(_around(device, home))
-    ends = inside[(chip.neighbours[inside] < 0).any(axis=1)]
-    path = [int(ends[0] if len(ends) else inside[0])]
-    while len(path) < problem.size:
-        onward = [q for q in chip.neighbours[path[-1]].tolist() if q >= 0 and q not in path[-2:]]
-        if not onward:
-            return None
-        path.append(onward[0])
-    return np.array(path, dtype=np.int32)
+    rings, paths = orders(device.edges)
+    allowed = _around(device, home)
+    room = (one for one in paths + rings if len(one) >= problem.size and allowed[one[0]])
+    return next((np.array(one[: problem.size], dtype=np.int32) for one in room), None)
 
 
 def _begun(problem: Problem, device: Device, home: Layout, rng: np.random.Generator) -> Layout | None:
@@ -148,7 +143,7 @@ def _stretched(
     degree = np.bincount(problem.pairs.ravel(), minlength=problem.size)
     if not len(problem.pairs) or degree.max() > 2 or len(np.unique(home)) > 1:
         return
-    rings, paths = orders(problem)
+    rings, paths = orders(problem.pairs)
     order = [q for chain in rings + paths for q in chain]
     allowed = _around(device, home)
     for _ in range(4):
